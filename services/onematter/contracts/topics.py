@@ -1,0 +1,172 @@
+"""Topics and deployments, from the one table `topics.toml`.
+
+Rule 1: no other module spells a topic's name.
+Rule 2: a commands topic is acted on by exactly one deployment; an events topic is written by exactly one.
+Rule 3: which deployment an item goes to is asked here once, when a matter is accepted, and then pinned in the matter.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from onematter.common.v1.actor_pb2 import Level
+
+SUBMISSIONS = "onematter.intake.submissions.v1"
+INTAKE_COMMANDS = "onematter.intake.commands.v1"
+MATTER_EVENTS = "onematter.matter.events.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One service of one room. `level` is 0 and `division` empty where a service serves all."""
+
+    name: str
+    service: str
+    level: int
+    division: str
+
+    @property
+    def schema(self) -> str:
+        """Its PostgreSQL schema."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic; `kind` is submissions, commands, events or dead-letters."""
+
+    name: str
+    kind: str
+    owner: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a level's tasks of a division are handled."""
+
+    deployment: str
+    commands_topic: str
+    events_topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicTable:
+    """The whole table. Raises ValueError at load when a rule of this module is broken."""
+
+    partitions: int
+    config: Mapping[str, str]
+    max_message_bytes: int
+    deployments: Mapping[str, Deployment]
+    topics: Mapping[str, Topic]
+
+    def owned_by(self, deployment: str, kind: str) -> tuple[str, ...]:
+        """Names of the topics of a kind that `deployment` owns."""
+        return tuple(t.name for t in self.topics.values() if t.owner == deployment and t.kind == kind)
+
+    def events_topic(self, deployment: str) -> str:
+        """The one events topic that `deployment` writes."""
+        (name,) = self.owned_by(deployment, "events")
+        return name
+
+    def commands_topic(self, deployment: str) -> str:
+        """The one commands topic that `deployment` acts on."""
+        (name,) = self.owned_by(deployment, "commands")
+        return name
+
+    def inputs(self, deployment: str) -> tuple[str, ...]:
+        """What `deployment` consumes."""
+        return tuple(t.name for t in self.topics.values() if deployment in t.readers)
+
+    def dead_letters(self, service: str) -> str:
+        """Where a service puts what it cannot take in."""
+        return next(
+            t.name
+            for t in self.topics.values()
+            if t.kind == "dead-letters" and self.deployments[t.owner].service == service
+        )
+
+    def destination(self, level: int, division: str) -> Destination:
+        """Who handles tasks of `level` in `division`: the deployment with the longest matching division.
+
+        Raises LookupError when no deployment serves the level.
+        """
+        serving = [
+            d
+            for d in self.deployments.values()
+            if d.service == "approval" and d.level == level and division.startswith(d.division.rstrip("0"))
+        ]
+        if not serving:
+            raise LookupError(f"no approval deployment serves level {Level.Name(level)}; add one to topics.toml")
+        owner = max(serving, key=lambda d: len(d.division.rstrip("0")))
+        return Destination(owner.name, self.commands_topic(owner.name), self.events_topic(owner.name))
+
+
+def parse(document: Mapping[str, Any]) -> TopicTable:
+    """Build the table from a parsed TOML document and check its rules. Raises ValueError naming the line's name."""
+    defaults = document["defaults"]
+    deployments = {
+        d["name"]: Deployment(
+            d["name"],
+            d["service"],
+            Level.Value(f"LEVEL_{d['level']}") if "level" in d else 0,
+            d.get("division", ""),
+        )
+        for d in document["deployment"]
+    }
+    topics = {
+        t["name"]: Topic(
+            t["name"], t["kind"], t["owner"], tuple(t.get("writers", ())), tuple(t.get("readers", ()))
+        )
+        for t in document["topic"]
+    }
+    _check(deployments, topics)
+    return TopicTable(
+        partitions=int(os.environ.get("ONEMATTER_PARTITIONS", defaults["partitions"])),
+        config={
+            "retention.ms": str(defaults["retention_ms"]),
+            "cleanup.policy": defaults["cleanup_policy"],
+            "message.timestamp.type": defaults["timestamp_type"],
+            "max.message.bytes": str(defaults["max_message_bytes"]),
+        },
+        max_message_bytes=defaults["max_message_bytes"],
+        deployments=deployments,
+        topics=topics,
+    )
+
+
+def _check(deployments: Mapping[str, Deployment], topics: Mapping[str, Topic]) -> None:
+    known = {*deployments, "clients"}
+    for topic in topics.values():
+        strangers = {topic.owner, *topic.writers, *topic.readers} - known
+        if strangers:
+            raise ValueError(f"topic {topic.name}: unknown deployment {sorted(strangers)}; add a [[deployment]]")
+        if topic.kind in ("commands", "submissions") and topic.owner not in topic.readers:
+            raise ValueError(f"topic {topic.name}: its owner {topic.owner} must be among its readers")
+        if topic.kind == "events" and topic.writers:
+            raise ValueError(f"topic {topic.name}: events are written by their owner alone; remove `writers`")
+    for deployment in deployments.values():
+        for kind in ("events", "commands"):
+            count = sum(t.owner == deployment.name and t.kind == kind for t in topics.values())
+            if count > 1 or (deployment.service == "approval" and count != 1):
+                raise ValueError(f"deployment {deployment.name}: needs exactly one {kind} topic, has {count}")
+
+
+@cache
+def table() -> TopicTable:
+    """The table in force: the file that ONEMATTER_TOPICS names, or the one that ships with the package."""
+    path = os.environ.get("ONEMATTER_TOPICS")
+    text = (
+        Path(path).read_text(encoding="utf-8")
+        if path
+        else files("onematter.contracts").joinpath("topics.toml").read_text(encoding="utf-8")
+    )
+    return parse(tomllib.loads(text))
