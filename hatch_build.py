@@ -42,7 +42,9 @@ def compile_protos() -> list[Path]:
     if code != 0:
         raise SystemExit(f"protoc failed with exit code {code}")
     for package in packages:
-        (package / "__init__.py").write_text(f'"""Contracts of onematter.{package.parent.name}, version 1."""\n')
+        (package / "__init__.py").write_text(
+            f'"""Contracts of onematter.{package.parent.name}, version 1."""\n'
+        )
         if not (package.parent / "__init__.py").exists():
             (package.parent / "__init__.py").write_text("")
     return packages

@@ -94,9 +94,7 @@ class Refusal:
         return CommandRefused(command=self.command, violations=self.violations)
 
 
-def refuse(
-    command: str, field: str, reason: Reason, parameters: Mapping[str, str] | None = None
-) -> CommandRefused:
+def refuse(command: str, field: str, reason: Reason, parameters: Mapping[str, str] | None = None) -> CommandRefused:
     """A refusal with one violation."""
     refusal = Refusal(command)
     refusal.add(field, reason, parameters)

@@ -106,9 +106,7 @@ class KafkaConnection:
         """TLS settings as Python's own object, for kafka-python and Faust."""
         context = ssl.create_default_context(cafile=self.ssl_ca_file or None)
         if self.ssl_certificate_file:
-            context.load_cert_chain(
-                self.ssl_certificate_file, self.ssl_key_file or None, self.ssl_key_password or None
-            )
+            context.load_cert_chain(self.ssl_certificate_file, self.ssl_key_file or None, self.ssl_key_password or None)
         return context
 
 
@@ -128,6 +126,4 @@ class DatabaseConnection:
 
     def sqlalchemy(self) -> str:
         """The same for SQLAlchemy (Alembic), with the psycopg 3 driver."""
-        return self.url.replace("postgres://", "postgresql://", 1).replace(
-            "postgresql://", "postgresql+psycopg://", 1
-        )
+        return self.url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)

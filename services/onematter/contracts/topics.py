@@ -123,9 +123,7 @@ def parse(document: Mapping[str, Any]) -> TopicTable:
         for d in document["deployment"]
     }
     topics = {
-        t["name"]: Topic(
-            t["name"], t["kind"], t["owner"], tuple(t.get("writers", ())), tuple(t.get("readers", ()))
-        )
+        t["name"]: Topic(t["name"], t["kind"], t["owner"], tuple(t.get("writers", ())), tuple(t.get("readers", ())))
         for t in document["topic"]
     }
     _check(deployments, topics)

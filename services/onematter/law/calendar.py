@@ -1,7 +1,7 @@
 """Working days (工作日) of the People's Republic of China.
 
-Rule 1: a day is a working day when the State Council's notice for its year says so: weekdays less the days off, plus the
-make-up days (调休上班). There is no formula for it; each year is data.
+Rule 1: a day is a working day when the State Council's notice for its year says so: weekdays less the days
+off, plus the make-up days (调休上班). There is no formula for it; each year is data.
 Rule 2: a year that is not loaded is an error that names the year, never a guess.
 Rule 3: a year not yet announced may be loaded as provisional; whatever counts through it says so.
 Rule 4: legal days are days in China, UTC+8, all year.
@@ -44,7 +44,8 @@ class Deadline(NamedTuple):
 class CalendarYear:
     """One year's notice. Weekends are days off by themselves; `days_off` may name them again.
 
-    Raises ValueError when a day lies in another year, is both off and made up, or a make-up day is no weekend day.
+    Raises ValueError when a day lies in another year, is both off and made up, or a make-up day is no weekend
+    day.
     """
 
     year: int
@@ -102,10 +103,11 @@ class WorkingCalendar:
         return self._year(day.year).state == "provisional"
 
     def add_working_days(self, start: date, days: int) -> Deadline:
-        """Return the last of `days` working days after `start`; the starting day is not counted (民法典 §201).
+        """Return the last of `days` working days after `start`; the starting day is not counted (民法典
+        §201).
 
-        With 0 days that is `start` itself, a working day or not. Raises CalendarMissing when the period leaves the loaded
-        years and ValueError when `days` is negative.
+        With 0 days that is `start` itself, a working day or not. Raises CalendarMissing when the period
+        leaves the loaded years and ValueError when `days` is negative.
         """
         if days < 0:
             raise ValueError(f"days {days}: a period counts forward, give 0 or more")
@@ -126,7 +128,8 @@ class WorkingCalendar:
         return self.add_working_days(day, 0 if self.is_working_day(day) else 1)
 
     def working_days_between(self, start: date, end: date) -> int:
-        """Count the working days after `start` up to and including `end`; negative when `end` lies before `start`.
+        """Count the working days after `start` up to and including `end`; negative when `end` lies before
+        `start`.
 
         It undoes `add_working_days`. Raises CalendarMissing.
         """

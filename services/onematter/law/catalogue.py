@@ -1,8 +1,8 @@
 """The catalogue of matters (事项目录): every matter in every version, and what to do with one.
 
 The whole interface of matters to the rest of onematter: `Catalogue`, its records, `plan` and `check`.
-Rule 1: a version once used stays; a matter keeps the version it began with, so `get` with a version never fails over to
-another.
+Rule 1: a version once used stays; a matter keeps the version it began with, so `get` with a version never
+fails over to another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class UnknownMatter(LookupError):
 
     def __init__(self, code: str, version: int | None) -> None:
         wanted = "" if version is None else f" in version {version}"
-        super().__init__(f"the catalogue holds no such matter{wanted}; `onematter catalogue` lists what it holds")
+        super().__init__(
+            f"the catalogue holds no such matter{wanted}; `onematter catalogue` lists what it holds"
+        )
         self.code = code
         self.version = version
 
@@ -80,5 +82,7 @@ class Catalogue:
         return tuple(self._latest.values())
 
     def department_names(self, department: str) -> Names:
-        """Return a department's names by language; the code itself under both when it is not in the catalogue."""
+        """Return a department's names by language; the code itself under both when it is not in the
+        catalogue.
+        """
         return self.departments.get(department) or {"zh-CN": department, "en": department}

@@ -1,8 +1,9 @@
-"""Check an application against its matter's type, and tell everything that is wrong at once (一次性告知, 行政许可法 §32).
+"""Check an application against its matter's type, and tell everything that is wrong at once (一次性告知,
+行政许可法 §32).
 
 Rule 1: what the government already holds, or may follow later (容缺), is never reported missing.
-Rule 2: no violation repeats what was sent, not even a name: an unknown field is told by its position unless its name is
-one that the catalogue could hold.
+Rule 2: no violation repeats what was sent, not even a name: an unknown field is told by its position unless
+its name is one that the catalogue could hold.
 Rule 3: the number of violations told is bounded, since the sender chooses how many he makes.
 """
 
@@ -28,7 +29,12 @@ MAX_LIST_VALUES = 64
 MAX_VIOLATIONS = 100
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_KINDS: dict[str, tuple[type, ...]] = {"text": (str,), "number": (float, int), "flag": (bool,), "list": (list,)}
+_KINDS: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "number": (float, int),
+    "flag": (bool,),
+    "list": (list,),
+}
 
 
 class _Checker:
@@ -80,11 +86,14 @@ def _checker(matter_type: MatterType) -> _Checker:
 def check(
     matter_type: MatterType, facts: Facts, materials: Sequence[SubmittedMaterial]
 ) -> tuple[Violation, ...]:
-    """Return all that is wrong with an application, facts first, each in the catalogue's order; empty when it is right.
+    """Return all that is wrong with an application, facts first, each in the catalogue's order; empty when it
+    is right.
 
-    Materials of an item are asked for only when the facts given say that the item applies. At most 100 are returned.
-    Reasons: FACT_MISSING, FACT_MALFORMED, MATERIAL_MISSING, MATERIAL_UNKNOWN, MATERIAL_OVERSIZED, MATERIAL_MALFORMED,
-    MATERIAL_DUPLICATE, SITUATION_NOT_APPLICABLE. The parameter `rule` of a malformed fact or material says which rule.
+    Materials of an item are asked for only when the facts given say that the item applies. At most 100 are
+    returned.
+    Reasons: FACT_MISSING, FACT_MALFORMED, MATERIAL_MISSING, MATERIAL_UNKNOWN, MATERIAL_OVERSIZED,
+    MATERIAL_MALFORMED, MATERIAL_DUPLICATE, SITUATION_NOT_APPLICABLE. The parameter `rule` of a malformed fact
+    or material says which rule.
     """
     checker = _checker(matter_type)
     violations: list[Violation] = []
@@ -109,7 +118,9 @@ def check(
                 )
     applies = applicable(matter_type, facts)
     if not violations and not any(applies):
-        violations.append(Violation("application.facts", "SITUATION_NOT_APPLICABLE", {"matter": matter_type.code}))
+        violations.append(
+            Violation("application.facts", "SITUATION_NOT_APPLICABLE", {"matter": matter_type.code})
+        )
     _check_materials(checker, applies, materials, violations)
     return tuple(violations[:MAX_VIOLATIONS])
 

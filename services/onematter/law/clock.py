@@ -1,10 +1,11 @@
-"""The statutory clock: two deadlines for every item, the legal one (法定时限) and the promised one (承诺时限).
+"""The statutory clock: two deadlines for every item, the legal one (法定时限) and the promised one
+(承诺时限).
 
 Rule 1: the day a period begins is not counted, and its last day ends at 24:00 China time (民法典 §201, §203).
-Rule 2: periods of the 行政许可法 are working days (§82). A period of calendar days whose last day is a day off ends on the
-next working day (民法典 §203).
-Rule 3: an item whose legal time is not known is held to the 20 working days of 行政许可法 §42, and a promise is never later
-than the law.
+Rule 2: periods of the 行政许可法 are working days (§82). A period of calendar days whose last day is a day
+off ends on the next working day (民法典 §203).
+Rule 3: an item whose legal time is not known is held to the 20 working days of 行政许可法 §42, and a promise
+is never later than the law.
 """
 
 from __future__ import annotations
@@ -37,15 +38,18 @@ def deadlines(
 ) -> Deadlines:
     """Return the deadlines of an item opened at `opened_unix_ms` (milliseconds since 1970, UTC).
 
-    `legal_days` None or 0 means that no legal time is known: 20 working days. `promised_days` None means that nothing is
-    promised beyond the law; 0 is a promise for the same day, or the next working day when offices are closed.
-    Raises CalendarMissing when a period leaves the loaded years, ValueError for a negative period or an unknown clock kind.
+    `legal_days` None or 0 means that no legal time is known: 20 working days. `promised_days` None means that
+    nothing is promised beyond the law; 0 is a promise for the same day, or the next working day when offices
+    are closed. Raises CalendarMissing when a period leaves the loaded years, ValueError for a negative period
+    or an unknown clock kind.
     """
     return _deadlines(legal_date(opened_unix_ms), legal_days or None, promised_days, calendar, clock_kind)
 
 
 def due_unix_ms(day: date) -> int:
-    """Return the instant at which a deadline on `day` has passed: its 24:00 China time, in milliseconds since 1970, UTC."""
+    """Return the instant at which a deadline on `day` has passed: its 24:00 China time, in milliseconds since
+    1970, UTC.
+    """
     return end_of_day_unix_ms(day)
 
 

@@ -1,6 +1,7 @@
 """Levels of government (行政层级) and division codes (行政区划代码, GB/T 2260 and its statistical extension).
 
-Rule 1: a code's level follows from its shape alone; no table of divisions is consulted, since divisions come and go.
+Rule 1: a code's level follows from its shape alone; no table of divisions is consulted, since divisions come
+and go.
 Rule 2: a malformed code is refused, never repaired.
 """
 
@@ -24,8 +25,8 @@ class Level(IntEnum):
 
 NATIONAL_DIVISION = "000000"
 
-# Prefecture-level cities without districts or counties (不设区的地级市): 嘉峪关, 东莞, 中山, 儋州. They exercise a
-# county's powers themselves, so they are their own county.
+# Prefecture-level cities without districts or counties (不设区的地级市): 嘉峪关, 东莞, 中山, 儋州. They
+# exercise a county's powers themselves, so they are their own county.
 CITIES_WITHOUT_COUNTIES = frozenset({"620200", "441900", "442000", "460400"})
 
 _CODE = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
@@ -36,8 +37,8 @@ _WAY_OUT = "give 6 digits (province, city or county), 9 (town) or 12 (village), 
 def level_of(division: str) -> Level:
     """Return the level that the shape of a division code tells.
 
-    330000 is a province, 330100 a city, 330106 a county, 330106001 a town, 330106001001 a village, 000000 the nation.
-    Raises ValueError, with the rule and the way out, when the text is no such code.
+    330000 is a province, 330100 a city, 330106 a county, 330106001 a town, 330106001001 a village, 000000 the
+    nation. Raises ValueError, with the rule and the way out, when the text is no such code.
     """
     if not _CODE.fullmatch(division):
         raise ValueError(f"division code: {len(division)} characters that are no code; {_WAY_OUT}")
@@ -61,8 +62,8 @@ def level_of(division: str) -> Level:
 def ancestor(division: str, level: Level) -> str:
     """Return the division of `level` that `division` lies in, itself included: (330106, CITY) gives 330100.
 
-    A city without counties is its own county. Raises ValueError when the code is malformed or lies above `level`: a city
-    does not lie in one county.
+    A city without counties is its own county. Raises ValueError when the code is malformed or lies above
+    `level`: a city does not lie in one county.
     """
     own = level_of(division)
     if level == Level.COUNTY and division[:6] in CITIES_WITHOUT_COUNTIES:
@@ -90,9 +91,11 @@ def ancestor(division: str, level: Level) -> str:
 def approval_level(level: Level) -> Level:
     """Return the level whose departments decide an item of `level`: PROVINCE, CITY or COUNTY.
 
-    Items of towns and villages are decided in their county's deployment. Raises ValueError for NATIONAL: no deployment
-    here exercises national powers.
+    Items of towns and villages are decided in their county's deployment. Raises ValueError for NATIONAL: no
+    deployment here exercises national powers.
     """
     if level == Level.NATIONAL:
-        raise ValueError("level NATIONAL has no approving department here; give PROVINCE, CITY, COUNTY, TOWN or VILLAGE")
+        raise ValueError(
+            "level NATIONAL has no approving department here; give PROVINCE, CITY, COUNTY, TOWN or VILLAGE"
+        )
     return min(level, Level.COUNTY)

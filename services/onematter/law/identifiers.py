@@ -1,8 +1,10 @@
 """Identifiers and their check digits.
 
-Rule 1: a check answers with the first broken rule as a short code, or None; it never raises and never repeats the text.
-Rule 2: only form and check digit are judged. Whether a number was ever issued, or its division still exists, is for the
-authority that issues it to say: tables of divisions go stale, and a stale table refuses living people.
+Rule 1: a check answers with the first broken rule as a short code, or None; it never raises and never repeats
+the text.
+Rule 2: only form and check digit are judged. Whether a number was ever issued, or its division still exists,
+is for the authority that issues it to say: tables of divisions go stale, and a stale table refuses living
+people.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ _MAX_SERIAL = 99_999_999
 def check_id_card(text: str) -> str | None:
     """Check a citizen identity number (公民身份号码), GB 11643-1999, 18 characters with an upper-case X.
 
-    Returns None when it is right, else the broken rule: "length", "characters", "birth_date" or "check_digit".
+    Returns None when it is right, else the broken rule: "length", "characters", "birth_date" or
+    "check_digit".
     """
     if len(text) != 18:
         return "length"
@@ -42,7 +45,8 @@ def check_id_card(text: str) -> str | None:
 
 
 def check_uscc(text: str) -> str | None:
-    """Check a unified social credit code (统一社会信用代码), GB 32100-2015, 18 characters, upper case, without I O S V Z.
+    """Check a unified social credit code (统一社会信用代码), GB 32100-2015, 18 characters, upper case,
+    without I O S V Z.
 
     Returns None when it is right, else the broken rule: "length", "characters" or "check_digit".
     """
@@ -59,9 +63,9 @@ def check_uscc(text: str) -> str | None:
 def matter_number(day: date, division: str, channel_digit: int, serial: int) -> str:
     """Return the printed number of a matter (办件编号): 24 digits.
 
-    `YYYYMMDD`, six digits of division, one of channel (0–9), eight of serial (0–99,999,999) and a check digit by
-    ISO/IEC 7064 MOD 11,10. Of a town's or village's code the county's six digits are printed. The number can be guessed: a
-    public query must ask for more than it. Raises ValueError when a part does not fit.
+    `YYYYMMDD`, six digits of division, one of channel (0–9), eight of serial (0–99,999,999) and a check digit
+    by ISO/IEC 7064 MOD 11,10. Of a town's or village's code the county's six digits are printed. The number
+    can be guessed: a public query must ask for more than it. Raises ValueError when a part does not fit.
     """
     level_of(division)
     if not 0 <= channel_digit <= 9:
@@ -75,7 +79,8 @@ def matter_number(day: date, division: str, channel_digit: int, serial: int) -> 
 def check_matter_number(text: str) -> str | None:
     """Check a matter's printed number.
 
-    Returns None when it is right, else the broken rule: "length", "characters", "date", "division" or "check_digit".
+    Returns None when it is right, else the broken rule: "length", "characters", "date", "division" or
+    "check_digit".
     """
     if len(text) != _MATTER_NUMBER_LENGTH:
         return "length"
@@ -91,7 +96,7 @@ def check_matter_number(text: str) -> str | None:
 
 
 def _mod_11_10(digits: str) -> str:
-    """Return the check digit of ISO/IEC 7064's hybrid system MOD 11,10, which finds every single wrong digit."""
+    """Return the check digit of ISO/IEC 7064's MOD 11,10, which finds every single wrong digit."""
     remainder = 10
     for digit in digits:
         remainder = (remainder + int(digit)) % 10 or 10

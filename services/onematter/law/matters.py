@@ -1,6 +1,7 @@
 """The words of the catalogue: a matter (一件事), its items (事项), what they ask and what they need.
 
-Rule 1: these are records, made by `onematter.law.reading` from documents that it has checked; they check nothing again.
+Rule 1: these are records, made by `onematter.law.reading` from documents that it has checked; they check
+nothing again.
 Rule 2: a type is equal only to itself, so that what is worked out once per type can be kept.
 """
 
@@ -42,8 +43,8 @@ class FactSpec:
 class MaterialSpec:
     """A material (材料).
 
-    `share_source` names the department that already has it: it is never asked of the applicant (国务院令716 §7).
-    `tolerant` materials are secondary and may follow later (容缺). `media_types` are lower case.
+    `share_source` names the department that already has it: it is never asked of the applicant (国务院令716
+    §7). `tolerant` materials are secondary and may follow later (容缺). `media_types` are lower case.
     """
 
     material_id: str
@@ -65,11 +66,12 @@ class MaterialSpec:
 class ItemType:
     """One department's approval within a matter.
 
-    `legal_days` and `promised_days` are None when not known. `rule` grants at once when it holds, `when` says in which
-    situation the item applies, `for_each` names the fact whose divisions each get an instance. `level` is the level that
-    exercises the power (行使层级), `routing` how its division is found: "own" from the matter's division, "each" from the
-    instance's, "origin" from the fact `origin_division` if given. Items of one `joint_visit_group` share a site visit
-    (一同勘验). `evidence` tells how far to trust the record: S sourced, G general knowledge, I illustrative.
+    `legal_days` and `promised_days` are None when not known. `rule` grants at once when it holds, `when` says
+    in which situation the item applies, `for_each` names the fact whose divisions each get an instance.
+    `level` is the level that exercises the power (行使层级), `routing` how its division is found: "own" from
+    the matter's division, "each" from the instance's, "origin" from the fact `origin_division` if given.
+    Items of one `joint_visit_group` share a site visit (一同勘验). `evidence` tells how far to trust the
+    record: S sourced, G general knowledge, I illustrative.
     """
 
     item_id: str
@@ -119,7 +121,8 @@ class MatterType:
 class Violation:
     """One broken rule of an application: the field's path, a reason of the contract, and what its text needs.
 
-    `reason` is a name of `onematter.common.v1.Reason` without its prefix. Parameters never repeat what was sent.
+    `reason` is a name of `onematter.common.v1.Reason` without its prefix. Parameters never repeat what was
+    sent.
     """
 
     field: str

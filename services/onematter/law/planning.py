@@ -1,8 +1,10 @@
 """From a matter and the applicant's situation to the items to open: which, where, and after what.
 
 Rule 1: the plan is a function of the type, the division and the facts; the order is the catalogue's.
-Rule 2: an item goes straight to the level that exercises the power; nothing is relayed through the levels between.
-Rule 3: a dependency on an item that does not apply is dropped, one on a repeated item means all of its instances.
+Rule 2: an item goes straight to the level that exercises the power; nothing is relayed through the levels
+between.
+Rule 3: a dependency on an item that does not apply is dropped, one on a repeated item means all of its
+instances.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ class Unroutable(ValueError):
 class PlannedItem:
     """An item to open. `instance_id` is the item's id, with `@` and the division for a repeated item.
 
-    `level` is the approving level (PROVINCE, CITY or COUNTY), `division` the approving division, `depends_on` the
-    instances that must be granted first.
+    `level` is the approving level (PROVINCE, CITY or COUNTY), `division` the approving division, `depends_on`
+    the instances that must be granted first.
     """
 
     instance_id: str
@@ -49,11 +51,13 @@ class _Planner:
         items = matter_type.items
         self.items = items
         self.conditional = tuple(
-            (index, item.when, item.for_each) for index, item in enumerate(items) if item.when or item.for_each
+            (index, item.when, item.for_each)
+            for index, item in enumerate(items)
+            if item.when or item.for_each
         )
         self.lists = tuple(dict.fromkeys(item.for_each for item in items if item.for_each))
         self.by_origin = any(item.routing == "origin" for item in items)
-        self.all = (True,) * len(items)
+        self.all: tuple[bool, ...] = (True,) * len(items)
         self.kept: dict[tuple[object, ...], tuple[PlannedItem, ...]] = {}
 
     def applies(self, facts: Facts) -> tuple[bool, ...]:
@@ -80,8 +84,8 @@ def applicable(matter_type: MatterType, facts: Facts) -> tuple[bool, ...]:
 def plan(matter_type: MatterType, division: str, facts: Facts) -> tuple[PlannedItem, ...]:
     """Return the items of a matter handed in for `division` with `facts`, in the catalogue's order.
 
-    Empty when no item applies. Expects facts that `check` found right; raises Unroutable when the matter's division (or
-    one that a fact names) is malformed or lies above the level of an item.
+    Empty when no item applies. Expects facts that `check` found right; raises Unroutable when the matter's
+    division (or one that a fact names) is malformed or lies above the level of an item.
     """
     planner = _planner(matter_type)
     origin = facts.get(ORIGIN_FACT) if planner.by_origin else None

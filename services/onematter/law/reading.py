@@ -1,8 +1,10 @@
 """From a catalogue document to a matter's type: what a schema cannot say is said here.
 
-Rule 1: a document comes as plain data that has passed `catalogue.schema.json`; where it came from is the caller's to know.
+Rule 1: a document comes as plain data that has passed `catalogue.schema.json`; where it came from is the
+caller's to know.
 Rule 2: every problem is told at once, with its path inside the document, the rule and the way out.
-Rule 3: what would only show when a citizen hands in (a cycle, a rule on a fact that nobody asks) is refused here.
+Rule 3: what would only show when a citizen hands in (a cycle, a rule on a fact that nobody asks) is refused
+here.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ Document: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong in a document: `path` as `items[2].depends_on`, the broken rule, and what to write instead."""
+    """What is wrong in a document: `path` as `items[2].depends_on`, the broken rule, and what to write
+    instead.
+    """
 
     path: str
     rule: str
@@ -49,7 +53,8 @@ def read_matter_type(document: Document) -> MatterType:
     _unique("materials", "id", [material.material_id for material in materials], problems)
     _unique("items", "id", [item["id"] for item in document["items"]], problems)
     items = tuple(
-        _item(item, f"items[{index}]", facts, materials, problems) for index, item in enumerate(document["items"])
+        _item(item, f"items[{index}]", facts, materials, problems)
+        for index, item in enumerate(document["items"])
     )
     _check_dependencies(items, problems)
     used = {material.material_id for item in items for material in item.materials}
@@ -92,7 +97,9 @@ def _fact(document: Document, path: str, problems: list[Problem]) -> FactSpec:
     )
     if spec.kind not in ("text", "list") and (spec.choices or spec.pattern):
         problems.append(
-            Problem(path, f"choices or a pattern of a {spec.kind}", "take them out, or make it a text or list")
+            Problem(
+                path, f"choices or a pattern of a {spec.kind}", "take them out, or make it a text or list"
+            )
         )
     if spec.minimum is not None and spec.kind != "number":
         problems.append(Problem(f"{path}.minimum", f"a minimum of a {spec.kind}", "take it out"))
@@ -206,7 +213,9 @@ def _rule(
     facts: tuple[FactSpec, ...],
     problems: list[Problem],
 ) -> Rule | None:
-    """Compile a rule, and try it on made-up facts: one that fails on facts of the right kinds would never decide."""
+    """Compile a rule, and try it on made-up facts: one that fails on facts of the right kinds would never
+    decide.
+    """
     try:
         rule = Rule(text, explanation)
     except RuleError as error:
@@ -215,7 +224,11 @@ def _rule(
     unknown = sorted(rule.facts - {fact.key for fact in facts})
     if unknown:
         problems.append(
-            Problem(path, f"names unknown fact {', '.join(unknown)}", "ask the fact under facts, or correct its name")
+            Problem(
+                path,
+                f"names unknown fact {', '.join(unknown)}",
+                "ask the fact under facts, or correct its name",
+            )
         )
         return None
     try:
@@ -246,7 +259,9 @@ def _sample(fact: FactSpec) -> FactValue:
 
 
 def _check_situation(when: Rule, path: str, facts: tuple[FactSpec, ...], problems: list[Problem]) -> None:
-    """An approval must never fall away because nobody asked: a situation's facts are required or asked for with has()."""
+    """An approval must never fall away because nobody asked: a situation's facts are required or asked for
+    with has().
+    """
     optional = {fact.key for fact in facts if not fact.required}
     for key in sorted((when.facts & optional) - when.guarded):
         problems.append(

@@ -1,11 +1,12 @@
 """Rules: one condition on an application's facts, in the Common Expression Language (CEL), compiled once.
 
-Rule 1: a rule sees `facts` alone, each by its name (`facts.height_m`), so that one can tell by reading it what it asks.
+Rule 1: a rule sees `facts` alone, each by its name (`facts.height_m`), so that one can tell by reading it
+what it asks.
 Rule 2: numbers are floats.
-Rule 3: a rule says yes, no, or that it cannot tell (`RuleInconclusive`); it has no effect, cannot loop for ever, and no
-error of it repeats a value. Facts that may be absent are asked for with `has(facts.height_m)`.
-Rule 4: yes to a granting rule grants at once (秒批). No, or cannot tell, leaves the decision to a person: a rule denies
-nothing.
+Rule 3: a rule says yes, no, or that it cannot tell (`RuleInconclusive`); it has no effect, cannot loop for
+ever, and no error of it repeats a value. Facts that may be absent are asked for with `has(facts.height_m)`.
+Rule 4: yes to a granting rule grants at once (秒批). No, or cannot tell, leaves the decision to a person: a
+rule denies nothing.
 """
 
 from __future__ import annotations
@@ -29,12 +30,17 @@ _FUNCTIONS = frozenset(
     {"size", "startsWith", "endsWith", "contains", "matches", "int", "double", "string"}
     # What CEL calls its operators and macros by.
     | {"@in", "@not_strictly_false", "-_", "!_", "_[_]", "_?_:_"}
-    | {f"_{operator}_" for operator in ("&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%")}
+    | {
+        f"_{operator}_"
+        for operator in ("&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%")
+    }
 )
 
 
 class RuleError(ValueError):
-    """A rule's text that is refused when it is read: `rule` says which rule it breaks, `way_out` what to write."""
+    """A rule's text that is refused when it is read: `rule` says which rule it breaks, `way_out` what to
+    write.
+    """
 
     def __init__(self, rule: str, way_out: str) -> None:
         super().__init__(f"{rule}; {way_out}")
@@ -56,8 +62,9 @@ class RuleInconclusive(Exception):
 class Rule:
     """One compiled CEL expression over `facts`; equal to every other rule of the same text.
 
-    `text` is the expression and `explanation` what it means, by language. `facts` are the facts that it names, `guarded`
-    those of them whose presence it asks for. Raises RuleError when the text is no such expression.
+    `text` is the expression and `explanation` what it means, by language. `facts` are the facts that it
+    names, `guarded` those of them whose presence it asks for. Raises RuleError when the text is no such
+    expression.
     """
 
     __slots__ = ("_keys", "_program", "explanation", "facts", "guarded", "text")
@@ -80,7 +87,9 @@ class Rule:
         bare = _LITERAL.sub("''", text)
         keys = _FACT_REFERENCE.findall(bare)
         if not keys or len(keys) != len(_FACTS.findall(bare)):
-            raise RuleError("does not name its facts", "write each fact as facts.KEY, as in facts.amount <= 1000.0")
+            raise RuleError(
+                "does not name its facts", "write each fact as facts.KEY, as in facts.amount <= 1000.0"
+            )
         self.text = text
         self.explanation: Mapping[str, str] = dict(explanation or {})
         self.facts = frozenset(keys)
@@ -88,13 +97,15 @@ class Rule:
         self._keys = tuple(sorted(self.facts))
 
     def decide(self, facts: Facts) -> bool:
-        """Return whether the condition holds. Raises RuleInconclusive when a fact is absent or the evaluation fails."""
+        """Return whether the condition holds. Raises RuleInconclusive when a fact is absent or the evaluation
+        fails.
+        """
         given: dict[str, Any] = {}
-        for key in self._keys:
-            if key in facts:
-                value = facts[key]
-                given[key] = float(value) if type(value) is int else value
         try:
+            for key in self._keys:
+                if key in facts:
+                    value = facts[key]
+                    given[key] = float(value) if type(value) is int else value
             answer = self._program.execute({"facts": given})
         except Exception as error:
             failure = type(error).__name__
@@ -102,7 +113,7 @@ class Rule:
             if answer is True or answer is False:
                 return answer
             failure = f"an answer of type {type(answer).__name__}"
-        # Raised here, outside the handler: CEL's own message may repeat a value, and must not hang on as context.
+        # Outside the handler: CEL's own message may repeat a value, and must not hang on as context.
         absent = tuple(key for key in self._keys if key not in facts and key not in self.guarded)
         raise RuleInconclusive(self.text, absent, failure)
 

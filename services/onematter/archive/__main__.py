@@ -1,0 +1,22 @@
+"""Run the archive: `python -m onematter.archive`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from onematter.archive import handlers
+from onematter.archive.servicer import SERVICE_NAME, ArchiveServicer, add_to
+from onematter.backbone.program import Parts, Runtime, run
+
+
+def build(runtime: Runtime) -> Parts:
+    """Return the parts of the deployment that `runtime` names."""
+    return Parts(
+        aggregate=handlers.aggregate(),
+        add_servicers=partial(add_to, servicer=ArchiveServicer(runtime.queries)),
+        service_names=(SERVICE_NAME,),
+    )
+
+
+if __name__ == "__main__":
+    run("archive", build)

@@ -1,0 +1,72 @@
+"""The archived records: one row for each matter and step, a serialised CaseFile that holds only `records`.
+
+Rule 1: rows are added, never changed; a step that runs again writes the same row again.
+Rule 2: the bytes are kept as received and uncompressed; serialised messages of one matter, put one behind the other,
+are again one message, so that reading a case file is one decoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import LiteralString
+
+from onematter.archive.v1.archive_events_pb2 import RecordEvent
+from onematter.archive.v1.archive_service_pb2 import ArchivedRecord, CaseFile
+from onematter.archive.v1.archive_state_pb2 import RecordState
+from onematter.backbone.records import Record
+from onematter.backbone.service import Change, Transaction
+from onematter.contracts.times import set_unix_ms
+from onematter.law.merkle import leaf_digest
+
+UPSERT: LiteralString = """
+    INSERT INTO records (matter_id, chunk, records)
+    SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bytea[])
+    ON CONFLICT (matter_id, chunk) DO UPDATE SET records = excluded.records
+"""
+SELECT: LiteralString = "SELECT records FROM records WHERE matter_id = %s"
+
+
+def project(transaction: Transaction, changes: Sequence[Change[RecordState, RecordEvent]]) -> None:
+    """Write the records of the batch, one row a matter, in one statement."""
+    chunks: dict[str, CaseFile] = {}
+    names: dict[str, int] = {}
+    for change in changes:
+        record = change.record
+        if record is None or not record.writer:
+            continue
+        chunk = chunks.get(change.matter_id)
+        if chunk is None:
+            chunk = chunks[change.matter_id] = CaseFile()
+            names[change.matter_id] = chunk_name(record)
+        _append(chunk, record)
+    if chunks:
+        rows = [chunk.SerializeToString() for chunk in chunks.values()]
+        transaction.execute(UPSERT, [list(chunks), list(names.values()), rows])
+
+
+def chunk_name(first: Record) -> int:
+    """Return the number of the chunk that begins with `first`, which begins no other: from its place in its stream."""
+    place = f"{first.writer}\0{first.topic}\0{first.sequence}"
+    return int.from_bytes(sha256(place.encode()).digest()[:8], "big", signed=True)
+
+
+def case_file(matter_id: str, chunks: Iterable[bytes]) -> CaseFile:
+    """Return the case file without its seal, records ordered by (writer, topic, sequence)."""
+    case = CaseFile.FromString(b"".join(chunks))
+    case.matter_id = matter_id
+    case.records.sort(key=_place)
+    return case
+
+
+def _append(chunk: CaseFile, record: Record) -> None:
+    archived = chunk.records.add(type=record.type, leaf_digest=leaf_digest(record.value), value=record.value)
+    position = archived.position
+    position.writer = record.writer
+    position.topic = record.topic
+    position.sequence = record.sequence
+    set_unix_ms(archived.received, record.timestamp_unix_ms)
+
+
+def _place(record: ArchivedRecord) -> tuple[str, str, int]:
+    return record.position.writer, record.position.topic, record.position.sequence

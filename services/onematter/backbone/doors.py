@@ -1,0 +1,220 @@
+"""The gRPC side of a service: both doors lead to the same command.
+
+Rule 1: a servicer writes the record that a client would write to the topic, and waits for the kept outcome.
+Rule 2: one query a tick finds the outcomes of all who wait, on whichever replica they wait.
+Rule 3: queries read the owner's database and say which event they reflect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, LiteralString, cast
+
+import grpc
+import psycopg
+from confluent_kafka import Producer
+from google.protobuf.message import Message
+from psycopg import sql
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from onematter.backbone import errors
+from onematter.backbone import ledger as books
+from onematter.backbone.errors import abort_invalid, abort_not_found
+from onematter.backbone.kafka import producer_settings
+from onematter.backbone.ports import Unavailable
+from onematter.backbone.v1.ledger_pb2 import Ledger
+from onematter.common.v1.outcome_pb2 import Outcome, StreamPosition
+from onematter.contracts.connections import DatabaseConnection, KafkaConnection
+from onematter.contracts.headers import outside
+from onematter.contracts.keys import partition_of
+from onematter.contracts.topics import TopicTable
+
+TICK_SECONDS = 0.01
+DEFAULT_DEADLINE_SECONDS = 30.0
+
+Wanted = tuple[str, str, str, bytes]
+
+
+class Queries:
+    """Reads, and small writes outside the unit of work, in the deployment's schema. Raises Unavailable."""
+
+    def __init__(self, connection: DatabaseConnection, schema: str) -> None:
+        async def configure(database: psycopg.AsyncConnection[Any]) -> None:
+            await database.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+            await database.execute("SET plan_cache_mode = force_custom_plan")
+
+        self._pool = AsyncConnectionPool(
+            connection.url,
+            min_size=1,
+            max_size=4,
+            open=False,
+            timeout=5,
+            configure=configure,
+            kwargs={"autocommit": True, "application_name": f"onematter-{schema}-doors"},
+        )
+
+    async def open(self) -> None:
+        """Open the pool; does not wait for the database."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def _database(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Unavailable(f"PostgreSQL: {type(error).__name__}") from error
+
+    async def rows(self, query: LiteralString, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query, or none of a statement that returns none."""
+        async with self._database() as connection:
+            cursor = await connection.execute(query, params, binary=True)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def state(self, matter_id: str) -> tuple[bytes, Ledger] | None:
+        """State and ledger of an aggregate, None when it is not there."""
+        found = await self.rows("SELECT state, ledger FROM aggregates WHERE matter_id = %s", (matter_id,))
+        return (found[0][0], Ledger.FromString(found[0][1])) if found else None
+
+
+def as_of(ledger: Ledger, deployment: str, events_topic: str) -> StreamPosition:
+    """The event that a view of this aggregate reflects."""
+    sequence = next((s.last_sequence for s in ledger.sent if s.topic == events_topic), 0)
+    return StreamPosition(writer=deployment, topic=events_topic, sequence=sequence)
+
+
+class Doors:
+    """Writes commands and waits for their outcomes."""
+
+    def __init__(
+        self, connection: KafkaConnection, table: TopicTable, queries: Queries, paused: Callable[[], bool]
+    ) -> None:
+        self._table, self._queries, self._paused = table, queries, paused
+        settings = producer_settings(connection, table.max_message_bytes)
+        self._producer = Producer({**settings, "delivery.report.only.error": False, "linger.ms": 0})
+        self._stopped = threading.Event()
+        self._poller = threading.Thread(target=self._poll, name="doors-producer", daemon=True)
+        self._waiting: dict[Wanted, list[asyncio.Future[Outcome]]] = {}
+        self._ticker: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start; from inside the event loop."""
+        self._poller.start()
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Stop; callers that still wait get UNAVAILABLE."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticker
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(Unavailable("the service is stopping"))
+        self._stopped.set()
+        await asyncio.to_thread(self._poller.join)
+
+    def _poll(self) -> None:
+        while not self._stopped.is_set():
+            self._producer.poll(0.05)
+        self._producer.flush(5)
+
+    async def ask(
+        self, topic: str, key: str, message: Message, *, principal: str, request_id: str, context: Any
+    ) -> Outcome:
+        """The command's outcome. Ends the call itself on a refusal and on every trouble (see backbone.errors)."""
+        if self._table.topics[topic].kind == "submissions" and self._paused():
+            await errors.abort_retry(
+                context, grpc.StatusCode.RESOURCE_EXHAUSTED,
+                "hand-ins wait while accepted matters catch up; try again in a few seconds, with the same request_id", 5,
+            )  # fmt: skip
+        value = message.SerializeToString(deterministic=True)
+        remaining = context.time_remaining()
+        seconds = DEFAULT_DEADLINE_SECONDS if remaining is None else min(remaining, DEFAULT_DEADLINE_SECONDS)
+        wanted = (key, principal, request_id, hashlib.sha256(value).digest())
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(wanted, []).append(future)
+        try:
+            async with asyncio.timeout(max(0.001, seconds - 0.05)):
+                await self._write(topic, key, value, _type(message), request_id)
+                outcome = await future
+        except TimeoutError:
+            await errors.abort(
+                context, grpc.StatusCode.DEADLINE_EXCEEDED,
+                "no outcome yet; the command may stand: ask again with the same request_id",
+            )  # fmt: skip
+        except Unavailable as error:
+            await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), 2)
+        finally:
+            futures = self._waiting.get(wanted, [])
+            if future in futures:
+                futures.remove(future)
+            if not futures:
+                self._waiting.pop(wanted, None)
+        if outcome.HasField("refused"):
+            await errors.abort_refused(context, outcome.refused)
+        return outcome
+
+    async def _write(self, topic: str, key: str, value: bytes, kind: str, request_id: str) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def delivered(error: Any, _message: Any) -> None:
+            if error is None:
+                loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
+            else:
+                failure = Unavailable(f"Kafka: {error.str()}")
+                loop.call_soon_threadsafe(lambda: done.done() or done.set_exception(failure))
+
+        raw = key.encode()
+        headers = outside(
+            id=request_id or key, source="/onematter/door", type=kind, time_unix_ms=int(time.time() * 1000)
+        )
+        try:
+            self._producer.produce(
+                topic, value, raw, partition_of(raw, self._table.partitions), on_delivery=delivered, headers=headers
+            )  # fmt: skip
+        except BufferError as error:
+            raise Unavailable("Kafka: too many commands wait to be written") from error
+        await done
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if not self._waiting:
+                continue
+            try:
+                rows = await self._queries.rows(
+                    "SELECT matter_id, ledger FROM aggregates WHERE matter_id = ANY(%s)",
+                    ([wanted[0] for wanted in self._waiting],),
+                )
+            except Unavailable:
+                await asyncio.sleep(0.2)
+                continue
+            ledgers = {matter_id: Ledger.FromString(ledger) for matter_id, ledger in rows}
+            for wanted, futures in list(self._waiting.items()):
+                ledger = ledgers.get(wanted[0])
+                outcome = ledger and books.find_outcome(ledger, *wanted[1:])
+                if outcome:
+                    for future in futures:
+                        if not future.done():
+                            future.set_result(outcome)
+
+
+def _type(message: Message) -> str:
+    member = cast(Any, message).WhichOneof("command")
+    kind = message.DESCRIPTOR.fields_by_name[member].message_type if member else message.DESCRIPTOR
+    return kind.full_name
+
+
+__all__ = ["Doors", "Queries", "abort_invalid", "abort_not_found", "as_of"]

@@ -1,0 +1,91 @@
+"""Metrics, declared once as data: name, type, unit, labels, help. Dashboards, alerts and docs read this table.
+
+Rule 1: names begin with onematter_ and end with their base unit. Rule 2: labels are bounded; never an id in a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400, 604800, 2592000)
+STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+SIZES = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `type` is counter, gauge or histogram; `services` who exposes it."""
+
+    name: str
+    type: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: Sequence[float] = ()
+    services: tuple[str, ...] = ("intake", "approval", "notification", "archive")
+
+
+METRICS = (
+    Metric("onematter_records_total", "counter", "Records dealt with, by what came of them.", ("outcome",)),
+    Metric("onematter_events_total", "counter", "Events published, by type.", ("type",)),
+    Metric("onematter_step_duration_seconds", "histogram", "Time of one step, from poll to commit.", (), STEP_SECONDS),
+    Metric("onematter_step_size_records", "histogram", "Records in one step.", (), SIZES),
+    Metric("onematter_steps_given_up_total", "counter", "Steps given up, by reason.", ("reason",)),
+    Metric("onematter_lanes", "gauge", "Lanes that this process has taken."),
+    Metric("onematter_lag_records", "gauge", "Records on this process's lanes that are not read yet."),
+    Metric(
+        "onematter_oldest_unprocessed_age_seconds", "gauge",
+        "Age of the oldest record that was read and is not dealt with; 0 when there is none.",
+    ),
+    Metric("onematter_outbox_age_seconds", "gauge", "Age of the oldest committed record that is not acknowledged."),
+    Metric("onematter_parked_streams", "gauge", "Streams that wait for replay or drop."),
+    Metric("onematter_dead_letters_total", "counter", "Records put to the dead letters."),
+    Metric("onematter_timers_overdue", "gauge", "Timers that are due and not dealt with."),
+    Metric("onematter_ready", "gauge", "1 when lanes are served and dependencies answer."),
+    Metric(
+        "onematter_submissions_paused", "gauge", "1 while hand-ins wait because events lag.", services=("intake",)
+    ),
+    Metric(
+        "onematter_matter_result_seconds", "histogram", "From hand-in to the one result, by outcome.",
+        ("outcome",), SECONDS, ("intake",),
+    ),
+    Metric(
+        "onematter_matter_sealed_seconds", "histogram", "From hand-in to the sealed case file.", (), SECONDS,
+        ("archive",),
+    ),
+    Metric("onematter_open_tasks", "gauge", "Tasks that wait for a person, by level.", ("level",), (), ("approval",)),
+    Metric(
+        "onematter_decisions_total", "counter", "Decisions, by level and by rule or person.",
+        ("level", "automatic"), (), ("approval",),
+    ),
+    Metric(
+        "onematter_notices_total", "counter", "Notices by kind and result.", ("kind", "result"), (), ("notification",)
+    ),
+    Metric("onematter_door_requests_total", "counter", "gRPC requests by method and code.", ("method", "code")),
+    Metric("onematter_door_duration_seconds", "histogram", "Time of gRPC requests.", ("method",), SECONDS),
+)  # fmt: skip
+
+
+class Metrics:
+    """The metrics of one service in a registry of their own, by name without the prefix."""
+
+    def __init__(self, service: str) -> None:
+        self.registry = CollectorRegistry()
+        self._collectors: Mapping[str, Any] = {
+            metric.name: _collector(metric, self.registry) for metric in METRICS if service in metric.services
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        """The collector of `onematter_<name>`. Raises KeyError for what the table doesn't declare."""
+        return self._collectors[f"onematter_{name}"]
+
+
+def _collector(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    if metric.type == "histogram":
+        return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
+    if metric.type == "counter":
+        return Counter(metric.name.removesuffix("_total"), metric.help, metric.labels, registry=registry)
+    return Gauge(metric.name, metric.help, metric.labels, registry=registry)

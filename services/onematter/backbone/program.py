@@ -1,0 +1,191 @@
+"""A service's process: reads the environment, starts the loop, the gRPC doors and the metrics, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+
+from onematter.backbone import catalogue_files, migrate
+from onematter.backbone.doors import Doors, Queries
+from onematter.backbone.http import HealthServer
+from onematter.backbone.interceptor import Edge
+from onematter.backbone.kafka import KafkaLog
+from onematter.backbone.loop import Loop
+from onematter.backbone.metrics import Metrics
+from onematter.backbone.operations import OperationsServicer
+from onematter.backbone.ports import Unavailable
+from onematter.backbone.service import Aggregate, Change
+from onematter.backbone.settings import Settings
+from onematter.backbone.store import PostgresStore
+from onematter.backbone.unit import UnitOfWork
+from onematter.backbone.v1 import operations_service_pb2, operations_service_pb2_grpc
+from onematter.contracts.connections import SettingMissing
+from onematter.contracts.topics import Deployment, TopicTable, table
+from onematter.law.calendar import WorkingCalendar
+from onematter.law.catalogue import Catalogue
+
+logger = logging.getLogger("onematter")
+
+MAX_GRPC_MESSAGE_BYTES = 32 * 1024 * 1024
+GAUGE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a service's wiring may use."""
+
+    settings: Settings
+    deployment: Deployment
+    table: TopicTable
+    catalogue: Catalogue
+    calendar: WorkingCalendar
+    doors: Doors
+    queries: Queries
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a service's wiring gives. `observe` sees every change with an event after its commit; `gauge` runs every
+    few seconds."""
+
+    aggregate: Aggregate[Any, Any, Any]
+    add_servicers: Callable[[grpc.aio.Server], None]
+    service_names: tuple[str, ...]
+    observe: Callable[[Change[Any, Any]], None] | None = None
+    gauge: Callable[[], Awaitable[None]] | None = None
+
+
+def run(service: str, build: Callable[[Runtime], Parts]) -> None:
+    """Run `service` until SIGTERM or SIGINT. Exits with 1 and a line on stderr when it cannot go on."""
+    try:
+        settings = Settings.from_environment(service)
+        logging.basicConfig(
+            level=settings.log_level,
+            format="%(asctime)s %(levelname)s %(name)s %(message)s",
+            stream=sys.stderr,
+        )
+        sys.exit(asyncio.run(_serve(service, settings, build)))
+    except (SettingMissing, migrate.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
+        print(f"onematter.{service}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Parts]) -> int:
+    topics = table()
+    deployment = topics.deployments.get(settings.deployment)
+    if deployment is None or deployment.service != service:
+        raise SettingMissing(
+            f"ONEMATTER_DEPLOYMENT={settings.deployment} is no {service} deployment of topics.toml; have "
+            + ", ".join(d.name for d in topics.deployments.values() if d.service == service)
+        )
+    await _wait_for_schema(settings, deployment)
+    metrics = Metrics(service)
+    queries = Queries(settings.database, deployment.schema)
+    await queries.open()
+    stop = asyncio.Event()
+    fatal: list[str] = []
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+
+    def on_fatal(reason: str) -> None:
+        fatal.append(reason)
+        running.call_soon_threadsafe(stop.set)
+
+    loop: Loop | None = None
+    doors = Doors(settings.kafka, topics, queries, lambda: loop is not None and loop.paused)
+    runtime = Runtime(
+        settings, deployment, topics, catalogue_files.load_catalogue(settings.catalogue_dir),
+        catalogue_files.load_calendar(settings.calendar_dir), doors, queries, metrics,
+    )  # fmt: skip
+    parts = build(runtime)
+    unit = UnitOfWork(parts.aggregate, deployment.name, topics)
+    loop = Loop(
+        unit, lambda: KafkaLog(settings.kafka, deployment.name, topics),
+        PostgresStore(settings.database.url, deployment.schema, parts.aggregate.project),
+        metrics, max_batch=settings.max_batch, observe=parts.observe, on_fatal=on_fatal,
+    )  # fmt: skip
+    served = loop
+    doors.start()
+    server, probe = await _grpc_server(settings, parts, queries, metrics)
+    http = HealthServer(settings.metrics_address, metrics, lambda: served.alive, lambda: served.ready)
+    loop.start()
+    logger.info("%s: gRPC %s, metrics http://%s/metrics", deployment.name, settings.grpc_address, http.address)
+    gauges = asyncio.create_task(_gauges(served, parts, queries, metrics, probe))
+    await stop.wait()
+    gauges.cancel()
+    await server.stop(5)
+    await asyncio.to_thread(loop.stop)
+    await doors.stop()
+    await queries.close()
+    http.stop()
+    if fatal:
+        print(f"onematter.{service}: {fatal[0]}", file=sys.stderr)
+    return 1 if fatal else 0
+
+
+async def _wait_for_schema(settings: Settings, deployment: Deployment) -> None:
+    """A database that is away at start is waited for; one of another version is an error."""
+    from sqlalchemy.exc import OperationalError
+
+    while True:
+        try:
+            return await asyncio.to_thread(migrate.check, settings.database, deployment)
+        except OperationalError:
+            logger.warning("waiting for PostgreSQL")
+            await asyncio.sleep(1)
+
+
+async def _grpc_server(
+    settings: Settings, parts: Parts, queries: Queries, metrics: Metrics
+) -> tuple[grpc.aio.Server, health.HealthServicer]:
+    server = grpc.aio.server(
+        interceptors=[Edge(metrics)],
+        options=[("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
+    )
+    parts.add_servicers(server)
+    operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(queries), server)
+    probe = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    operations = operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"].full_name
+    reflection.enable_server_reflection(
+        (*parts.service_names, operations, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )
+    server.add_insecure_port(settings.grpc_address)
+    await server.start()
+    return server, probe
+
+
+async def _gauges(loop: Loop, parts: Parts, queries: Queries, metrics: Metrics, probe: health.HealthServicer) -> None:
+    """What is cheaper to ask for now and then than to count."""
+    while True:
+        serving = health_pb2.HealthCheckResponse.SERVING
+        status = serving if loop.ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *parts.service_names):
+            await probe.set(name, status)
+        try:
+            ((parked, outbox, overdue),) = await queries.rows(
+                "SELECT (SELECT count(DISTINCT (matter_id, writer, topic)) FROM parked),"
+                " (SELECT coalesce(extract(epoch FROM now() - min(created)), 0)::float8 FROM outbox JOIN lanes"
+                "   USING (lane) WHERE position >= sent_position),"
+                " (SELECT count(*) FROM timers WHERE due_unix_ms < extract(epoch FROM now()) * 1000 - 5000)"
+            )
+            metrics["parked_streams"].set(parked)
+            metrics["outbox_age_seconds"].set(0 if loop.ready and loop.flushed else outbox)
+            metrics["timers_overdue"].set(overdue)
+            if parts.gauge is not None:
+                await parts.gauge()
+        except Unavailable:
+            logger.debug("gauges wait for PostgreSQL")
+        await asyncio.sleep(GAUGE_SECONDS if loop.ready else 0.2)

@@ -1,0 +1,194 @@
+"""A Kafka record as the unit of work sees it, and the finished records that it sends.
+
+Rule 1: what has a writer has a sequence; what comes from outside has neither.
+Rule 2: legal time is the broker's (LogAppendTime), never a sender's clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from onematter.backbone.v1.ledger_pb2 import Header, Outbox, OutgoingRecord
+from onematter.contracts.headers import CONTENT_TYPE, Headers, rfc3339
+
+MAX_KEY_LENGTH = 128
+
+
+class MalformedRecord(ValueError):
+    """Key or headers are not what a record of ours, or of a client, carries. The text has no content of the record."""
+
+
+@dataclass(slots=True)
+class Record:
+    """A record that was read.
+
+    timestamp_unix_ms: the broker's time. key: the matter_id, "" when absent. writer: the writing deployment, "" for
+    what comes from outside. sequence: the number in its stream, from 1; 0 for what comes from outside. digest: SHA-256
+    of the value.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_unix_ms: int
+    key: str
+    value: bytes
+    type: str
+    id: str
+    writer: str
+    sequence: int
+    traceparent: str
+    digest: bytes
+    headers: Headers
+
+
+@dataclass(slots=True)
+class DeadRecord:
+    """A record whose key or headers cannot be read."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_unix_ms: int
+    raw_key: bytes
+    value: bytes
+    headers: Headers
+    reason: str
+
+
+def read(
+    topic: str,
+    partition: int,
+    offset: int,
+    timestamp_unix_ms: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers | None,
+) -> Record | DeadRecord:
+    """Make a Record of what the broker gave; a DeadRecord where key or headers are malformed."""
+    writer = kind = identity = traceparent = ""
+    sequence = 0
+    try:
+        for name, content in headers or ():
+            if name == "ce_type":
+                kind = content.decode()
+            elif name == "ce_id":
+                identity = content.decode()
+            elif name == "ce_stream":
+                writer = content.decode()
+            elif name == "ce_sequence":
+                sequence = int(content)
+            elif name == "traceparent":
+                traceparent = content.decode()
+        if bool(writer) != (sequence > 0) or sequence < 0:
+            raise MalformedRecord("ce_stream and ce_sequence stand together, and the sequence is from 1")
+        text = key.decode("ascii") if key else ""
+        if len(text) > MAX_KEY_LENGTH:
+            raise MalformedRecord(f"the key is longer than {MAX_KEY_LENGTH} characters")
+    except (ValueError, AttributeError, TypeError) as error:
+        reason = str(error) if isinstance(error, MalformedRecord) else "a header or the key is malformed"
+        return DeadRecord(topic, partition, offset, timestamp_unix_ms, key or b"", value or b"", headers or [], reason)
+    content = value or b""
+    return Record(
+        topic,
+        partition,
+        offset,
+        timestamp_unix_ms,
+        text,
+        content,
+        kind,
+        identity,
+        writer,
+        sequence,
+        traceparent,
+        hashlib.sha256(content).digest(),
+        headers or [],
+    )
+
+
+@dataclass(slots=True)
+class Sending:
+    """A finished record to send. `sequence` 0: not of a stream (a dead letter, a forwarded record), headers whole."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    type: str = ""
+    sequence: int = 0
+    time_unix_ms: int = 0
+    traceparent: str = ""
+    headers: Headers = field(default_factory=list[tuple[str, bytes]])
+
+
+@lru_cache(maxsize=4096)
+def _time(unix_ms: int) -> bytes:
+    return rfc3339(unix_ms).encode()
+
+
+@lru_cache(maxsize=1024)
+def _fixed(deployment: str, type: str) -> tuple[tuple[str, bytes], ...]:
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_source", f"/onematter/{deployment}".encode()),
+        ("ce_type", type.encode()),
+        ("content-type", CONTENT_TYPE),
+        ("ce_stream", deployment.encode()),
+    )
+
+
+def headers_of(sending: Sending, deployment: str) -> Headers:
+    """The record's headers, those of its stream made from its place (contracts.headers.inside, fast)."""
+    if not sending.sequence:
+        return sending.headers
+    number = b"%d" % sending.sequence
+    headers: Headers = [
+        *_fixed(deployment, sending.type),
+        ("ce_id", b"/".join((deployment.encode(), sending.topic.encode(), sending.key, number))),
+        ("ce_time", _time(sending.time_unix_ms)),
+        ("ce_sequence", number),
+    ]
+    if sending.traceparent:
+        headers.append(("traceparent", sending.traceparent.encode()))
+    return headers
+
+
+def encode_outbox(sendings: Iterable[Sending]) -> bytes:
+    """One blob of finished records."""
+    return Outbox(
+        records=[
+            OutgoingRecord(
+                topic=s.topic,
+                partition=s.partition,
+                key=s.key,
+                value=s.value,
+                type=s.type,
+                sequence=s.sequence,
+                time_unix_ms=s.time_unix_ms,
+                traceparent=s.traceparent,
+                headers=[Header(name=name, value=value) for name, value in s.headers],
+            )
+            for s in sendings
+        ]
+    ).SerializeToString()
+
+
+def decode_outbox(blob: bytes) -> list[Sending]:
+    """The records of a blob, in their order."""
+    return [
+        Sending(
+            r.topic,
+            r.partition,
+            r.key,
+            r.value,
+            r.type,
+            r.sequence,
+            r.time_unix_ms,
+            r.traceparent,
+            [(h.name, h.value) for h in r.headers],
+        )
+        for r in Outbox.FromString(blob).records
+    ]

@@ -1,0 +1,322 @@
+"""The store on PostgreSQL: one connection, one transaction a step, one statement a kind of row.
+
+`search_path` is the deployment's schema. Plans are made for each execution, since a plan made while the tables were
+empty reads them whole ever after.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable, WrongCluster
+from onematter.backbone.records import Record, Sending, decode_outbox, encode_outbox
+from onematter.backbone.service import Change, Transaction
+from onematter.backbone.step import LaneRow, ParkedRow, Step, TimerRow
+
+_UPSERT_AGGREGATES = """
+    INSERT INTO aggregates (matter_id, lane, state, ledger)
+    SELECT * FROM unnest(%b::text[], %b::int[], %b::bytea[], %b::bytea[])
+    ON CONFLICT (matter_id) DO UPDATE SET state = excluded.state, ledger = excluded.ledger
+"""
+_UPSERT_TIMERS = """
+    INSERT INTO timers (matter_id, name, lane, version, due_unix_ms)
+    SELECT * FROM unnest(%b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[])
+    ON CONFLICT (matter_id, name) DO UPDATE SET version = excluded.version, due_unix_ms = excluded.due_unix_ms
+"""
+_DELETE_TIMERS = """
+    DELETE FROM timers USING unnest(%b::text[], %b::text[], %b::bigint[]) AS gone (matter_id, name, version)
+    WHERE timers.matter_id = gone.matter_id AND timers.name = gone.name AND timers.version <= gone.version
+"""
+_UPSERT_PARKED = """
+    INSERT INTO parked (topic, lane, "offset", matter_id, writer, sequence, timestamp_unix_ms, type, id, traceparent,
+                        value, reason)
+    VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
+    ON CONFLICT (topic, lane, "offset") DO UPDATE SET reason = excluded.reason, action = ''
+"""
+_UPDATE_LANES = """
+    UPDATE lanes SET offsets = lanes.offsets || new.offsets, next_position = new.next_position,
+                     sent_position = new.sent_position, own_offset = new.own_offset
+    FROM unnest(%b::int[], %s::jsonb[], %b::bigint[], %b::bigint[], %b::bigint[])
+         AS new (lane, offsets, next_position, sent_position, own_offset)
+    WHERE lanes.lane = new.lane
+"""
+_TAKE_LANE = """
+    INSERT INTO lanes (lane, epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids)
+    VALUES (%s, 1, '{}', 0, 0, 0, %s, %s)
+    ON CONFLICT (lane) DO UPDATE SET epoch = lanes.epoch + 1
+    RETURNING epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids
+"""
+
+
+class PostgresTransaction(Transaction):
+    """What `project` may use inside the step's transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, sql: LiteralString, params: Sequence[object] = ()) -> None:
+        """Run one statement."""
+        self._connection.execute(sql, params)
+
+    def executemany(self, sql: LiteralString, rows: Sequence[Sequence[object]]) -> None:
+        """Run one statement for each row."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+
+class PostgresStore:
+    """The Store port on one connection, opened when it is first needed and after it was lost."""
+
+    def __init__(self, url: str, schema: str, project: Any = None, topics: Sequence[str] = ()) -> None:
+        self._url, self._schema, self._project, self._topics = url, schema, project, topics
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def close(self) -> None:
+        """Close the connection; what is not committed is undone."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                application_name=f"onematter-{self._schema}",
+                connect_timeout=5,
+                options="-c plan_cache_mode=force_custom_plan",
+            )
+            self._connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self._schema)))
+        return self._connection
+
+    @contextmanager
+    def _database(self) -> Generator[psycopg.Connection[Any]]:
+        """The connection, with the driver's errors as the port's."""
+        try:
+            yield self._open()
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise BadData(type(error).__name__) from error
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.ProgrammingError) as error:
+            self.close()
+            raise Unavailable(f"PostgreSQL: {type(error).__name__}: {error.sqlstate or error}") from error
+
+    def take(self, lanes: Sequence[int], identity: Identity) -> list[LaneRow]:
+        """Raise the epochs. A lane's row lock is held by a commit in flight, so this waits for it."""
+        rows: list[LaneRow] = []
+        with self._database() as connection, connection.transaction():
+            for lane in sorted(lanes):
+                epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids = _one(
+                    connection.execute(_TAKE_LANE, (lane, identity.cluster_id, json.dumps(dict(identity.topic_ids))))
+                )
+                _check_identity(lane, cluster_id, topic_ids, identity)
+                if topic_ids != dict(identity.topic_ids):
+                    connection.execute(
+                        "UPDATE lanes SET topic_ids = %s WHERE lane = %s",
+                        (json.dumps(topic_ids | dict(identity.topic_ids)), lane),
+                    )
+                rows.append(LaneRow(lane, epoch, offsets, next_position, sent_position, own_offset))
+        return rows
+
+    def unsent(self, lane: int) -> list[Sending]:
+        """The outbox behind the sent mark."""
+        with self._database() as connection:
+            blobs = connection.execute(
+                "SELECT records FROM outbox JOIN lanes USING (lane) WHERE lane = %s AND position >= sent_position"
+                " ORDER BY position",
+                (lane,),
+            ).fetchall()
+        return [sending for (blob,) in blobs for sending in decode_outbox(blob)]
+
+    def load(self, matter_ids: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:
+        """State and ledger of the aggregates that are there."""
+        with self._database() as connection:
+            rows = connection.execute(
+                "SELECT matter_id, state, ledger FROM aggregates WHERE matter_id = ANY(%b::text[])",
+                (list(matter_ids),),
+                binary=True,
+            ).fetchall()
+        return {matter_id: (state, ledger) for matter_id, state, ledger in rows}
+
+    def begin(self, epochs: Mapping[int, int]) -> None:
+        """Begin, and lock the lanes in ascending order."""
+        with self._database() as connection:
+            connection.execute("BEGIN")
+            rows = connection.execute(
+                "SELECT lane, epoch FROM lanes WHERE lane = ANY(%s) ORDER BY lane FOR UPDATE", (list(epochs),)
+            ).fetchall()
+        found = dict(rows)
+        lost = sorted(lane for lane, epoch in epochs.items() if found.get(lane) != epoch)
+        if lost:
+            raise Fenced(f"lanes {lost} were taken by another process")
+
+    def write(self, step: Step[Any, Any]) -> None:
+        """Aggregates, timers, parked records, the service's own rows."""
+        with self._database() as connection:
+            if step.touched:
+                connection.execute(
+                    _UPSERT_AGGREGATES,
+                    (
+                        list(step.touched),
+                        [held.lane for held in step.touched.values()],
+                        [held.state.SerializeToString() for held in step.touched.values()],
+                        [held.ledger.SerializeToString() for held in step.touched.values()],
+                    ),
+                )
+            self._write_timers(connection, step)
+            self._write_parked(connection, step)
+            if self._project is not None and step.changes:
+                self._project(PostgresTransaction(connection), step.changes)
+
+    def _write_timers(self, connection: psycopg.Connection[Any], step: Step[Any, Any]) -> None:
+        on = [t for t in step.timers.values() if t.due_unix_ms]
+        off = [t for t in step.timers.values() if not t.due_unix_ms]
+        if on:
+            connection.execute(
+                _UPSERT_TIMERS,
+                (
+                    [t.matter_id for t in on],
+                    [t.name for t in on],
+                    [t.lane for t in on],
+                    [t.version for t in on],
+                    [t.due_unix_ms for t in on],
+                ),
+            )
+        if off:
+            connection.execute(
+                _DELETE_TIMERS,
+                ([t.matter_id for t in off], [t.name for t in off], [t.version for t in off]),
+            )
+
+    def _write_parked(self, connection: psycopg.Connection[Any], step: Step[Any, Any]) -> None:
+        if step.parked:
+            with connection.cursor() as cursor:
+                cursor.executemany(_UPSERT_PARKED, [_parked_row(row) for row in step.parked])
+        for record in step.unparked:
+            connection.execute(
+                'DELETE FROM parked WHERE topic = %s AND lane = %s AND "offset" = %s',
+                (record.topic, record.partition, record.offset),
+            )
+        for matter_id, writer, topic in step.replays:
+            connection.execute(
+                "UPDATE parked SET action = 'replay' WHERE matter_id = %s AND writer = %s AND topic = %s",
+                (matter_id, writer, topic),
+            )
+
+    def write_lanes(self, step: Step[Any, Any], rows: Mapping[int, LaneRow]) -> None:
+        """Offsets, outbox and marks of the step's lanes."""
+        lanes = step.lanes()
+        if not lanes:
+            return
+        with self._database() as connection:
+            if step.sendings:
+                connection.execute(
+                    "INSERT INTO outbox (lane, position, records)"
+                    " SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bytea[])",
+                    (
+                        list(step.sendings),
+                        [rows[lane].next_position for lane in step.sendings],
+                        [encode_outbox(sendings) for sendings in step.sendings.values()],
+                    ),
+                )
+            connection.execute(
+                _UPDATE_LANES,
+                (
+                    lanes,
+                    [json.dumps(step.offsets.get(lane, {})) for lane in lanes],
+                    [rows[lane].next_position + (lane in step.sendings) for lane in lanes],
+                    [rows[lane].sent_position for lane in lanes],
+                    [rows[lane].own_offset for lane in lanes],
+                ),
+            )
+            connection.execute(
+                "DELETE FROM outbox USING lanes WHERE outbox.lane = lanes.lane AND lanes.lane = ANY(%s)"
+                " AND position < sent_position",
+                (lanes,),
+            )
+
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """A part of the transaction that is undone on an exception."""
+        with self._database() as connection:
+            connection.execute("SAVEPOINT one")
+        try:
+            yield
+        except Unavailable:
+            raise
+        except Exception:
+            with self._database() as connection:
+                connection.execute("ROLLBACK TO SAVEPOINT one")
+            raise
+        with self._database() as connection:
+            connection.execute("RELEASE SAVEPOINT one")
+
+    def commit(self) -> None:
+        """Commit the step."""
+        with self._database() as connection:
+            connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo the step; a connection that cannot is dropped."""
+        try:
+            if self._connection is not None:
+                self._connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self.close()
+
+    def due_timers(self, lanes: Sequence[int], now_unix_ms: int, limit: int) -> list[TimerRow]:
+        """Timers that are due, earliest first."""
+        with self._database() as connection:
+            rows = connection.execute(
+                "SELECT lane, matter_id, name, version, due_unix_ms FROM timers"
+                " WHERE lane = ANY(%s) AND due_unix_ms <= %s ORDER BY due_unix_ms LIMIT %s",
+                (list(lanes), now_unix_ms, limit),
+            ).fetchall()
+        return [TimerRow(*row) for row in rows]
+
+    def replays(self, lanes: Sequence[int], limit: int) -> list[ParkedRow]:
+        """Parked records with an action, in their order."""
+        with self._database() as connection:
+            rows = connection.execute(
+                'SELECT topic, lane, "offset", timestamp_unix_ms, matter_id, value, type, id, writer, sequence,'
+                " traceparent, sha256(value), reason, action FROM parked"
+                " WHERE action <> '' AND lane = ANY(%s) ORDER BY topic, lane, \"offset\" LIMIT %s",
+                (list(lanes), limit),
+            ).fetchall()
+        return [ParkedRow(Record(*row[:12], headers=[]), row[12], row[13]) for row in rows]
+
+
+def _one(cursor: psycopg.Cursor[Any]) -> Any:
+    row = cursor.fetchone()
+    assert row is not None
+    return row
+
+
+def _parked_row(row: ParkedRow) -> tuple[object, ...]:
+    r = row.record
+    return (
+        r.topic, r.partition, r.offset, r.key, r.writer, r.sequence, r.timestamp_unix_ms, r.type, r.id,
+        r.traceparent, r.value, row.reason,
+    )  # fmt: skip
+
+
+def _check_identity(lane: int, cluster_id: str, topic_ids: dict[str, str], identity: Identity) -> None:
+    if cluster_id != identity.cluster_id:
+        raise WrongCluster(
+            f"lane {lane}: its offsets belong to cluster {cluster_id}, but the broker's is {identity.cluster_id}; "
+            "point KAFKA_BOOTSTRAP_SERVERS to the right cluster, or start with an empty schema"
+        )
+    for topic, topic_id in identity.topic_ids.items():
+        if topic_ids.get(topic, topic_id) != topic_id:
+            raise WrongCluster(
+                f"lane {lane}: topic {topic} was made anew since its offsets were kept; restore it, or start with "
+                "an empty schema"
+            )
+
+
+__all__ = ["Change", "PostgresStore", "PostgresTransaction"]

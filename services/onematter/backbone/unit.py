@@ -1,0 +1,403 @@
+"""The unit of work in memory: from a record and an aggregate to events, outgoing records, timers and outcomes.
+
+Pure but for changing the Held and the Step that it is given; on any exception the caller drops both.
+
+Rule 1 (keys): a command from outside on the wrong partition, or under another key than its matter's, is forwarded,
+never handled.
+Rule 2 (streams): of a stream only the next record is taken in; duplicates are dropped, a changed one is an alarm, a gap
+parks.
+Rule 3 (refusals are outcomes): what comes from outside has exactly one kept outcome, published when it is a refusal.
+Rule 4 (one cause, one event): the event is the fact of the step; commands and timers follow from it.
+Rule 5 (parking): a parked stream takes in nothing behind its first parked record; other streams go on.
+Rule 6 (sizes): what could not be produced is never committed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic
+
+from google.protobuf.message import Message
+
+from onematter.backbone import ledger as books
+from onematter.backbone.ledger import Verdict
+from onematter.backbone.records import DeadRecord, Record, Sending
+from onematter.backbone.service import Aggregate, C, Change, E, S
+from onematter.backbone.step import Held, ParkedRow, Step, TimerRow, dead_letter
+from onematter.backbone.v1.ledger_pb2 import Ledger
+from onematter.common.v1.actor_pb2 import Actor, ActorRole
+from onematter.common.v1.outcome_pb2 import Cause, CommandRefused, Outcome, Reason
+from onematter.contracts.aggregate import Context, Effects, Refusal, Undecodable, UnknownType, refuse
+from onematter.contracts.keys import partition_of
+from onematter.contracts.times import set_unix_ms
+from onematter.contracts.topics import TopicTable
+
+# Room for key and headers beside the value in the broker's limit for a record.
+RECORD_OVERHEAD_BYTES = 4096
+MAX_REQUEST_ID_LENGTH = 64
+MAX_PRINCIPAL_LENGTH = 128
+
+
+class Oversized(ValueError):
+    """An event or command would be larger than the topic takes."""
+
+
+class UnitOfWork(Generic[S, C, E]):
+    """The rules of this module for one deployment and its aggregate."""
+
+    def __init__(self, aggregate: Aggregate[S, C, E], deployment: str, table: TopicTable) -> None:
+        self.aggregate = aggregate
+        self.deployment = deployment
+        self.partitions = table.partitions
+        self.events_topic = table.events_topic(deployment)
+        self.dead_letters = table.dead_letters(table.deployments[deployment].service)
+        self.owned = frozenset(t.name for t in table.topics.values() if t.owner == deployment)
+        self.max_value_bytes = table.max_message_bytes - RECORD_OVERHEAD_BYTES
+        self._system = Actor(principal=deployment, role=ActorRole.ACTOR_ROLE_SYSTEM)
+        self._types: dict[tuple[type[Message], str], str] = {}
+
+    def new(self, lane: int) -> Held[S]:
+        """An aggregate of which nothing is known yet."""
+        return Held(lane, self.aggregate.state_type(), Ledger())
+
+    def decode(self, step: Step[S, E], record: Record) -> C | None:
+        """The record's command, or None when it needs no handling: not ours, undecodable, forwarded.
+
+        Raises UnknownType for an owner, which parks it; an observer passes over it.
+        """
+        try:
+            command = self.aggregate.command_from(record)
+        except Undecodable as error:
+            if record.writer and record.key:
+                raise
+            self.bury(step, record, f"undecodable: {error}")
+            return None
+        except UnknownType:
+            if self.aggregate.observer and record.topic not in self.owned:
+                return None
+            raise
+        if command is None:
+            return None
+        if not record.writer:
+            key = self.aggregate.key_of(command)
+            if not key:
+                self.bury(step, record, "undecodable: the command names no matter")
+                return None
+            if key != record.key or partition_of(key.encode(), self.partitions) != record.partition:
+                self._forward(step, record, key)
+                return None
+        elif not record.key:
+            self.bury(step, record, "undecodable: a record of a stream needs its matter's key")
+            return None
+        return command
+
+    def handle(self, step: Step[S, E], held: Held[S], record: Record, command: C | None) -> None:
+        """Deal with one record. `command` None: a record of a stream that is passed over but counted."""
+        if record.writer:
+            self._handle_inside(step, held, record, command)
+        elif command is not None:
+            self._handle_outside(step, held, record, command)
+
+    def handle_timer(self, step: Step[S, E], held: Held[S], row: TimerRow) -> None:
+        """Deal with a timer that is due; one with another version than the ledger's does nothing."""
+        entry = books.timer(held.ledger, row.name)
+        step.touched[row.matter_id] = held
+        if entry.version != row.version or entry.due_unix_ms != row.due_unix_ms:
+            step.timers.setdefault(
+                (row.matter_id, row.name), TimerRow(row.lane, row.matter_id, row.name, row.version, 0)
+            )
+            return
+        entry.due_unix_ms = 0
+        step.timers[row.matter_id, row.name] = TimerRow(row.lane, row.matter_id, row.name, row.version, 0)
+        context = Context(row.due_unix_ms, row.lane, -1, held.ledger)
+        cause = Cause(id=f"timer/{row.name}/{row.version}")
+        command = self.aggregate.timer_command(row.name)
+        event = self._decide(held, command, context)
+        if event is not None:
+            self._tell(step, held, row.matter_id, event, cause, self._system, row.due_unix_ms, "", None)
+
+    def park(self, step: Step[S, E], held: Held[S], record: Record, reason: str, *, letter: bool = True) -> None:
+        """Keep the record, and all behind it in its stream, until replay or drop; tell it as a dead letter."""
+        stream = books.received(held.ledger, record.writer, record.topic)
+        stream.parked += 1
+        step.touched[record.key] = held
+        step.parked.append(ParkedRow(record, reason))
+        if letter:
+            step.count("parked")
+            self.bury(step, record, reason)
+
+    def bury(self, step: Step[S, E], record: Record | DeadRecord, reason: str) -> None:
+        """A dead letter."""
+        step.count("dead_letters")
+        step.send(dead_letter(self.dead_letters, record, reason))
+
+    def replay(self, step: Step[S, E], held: Held[S], row: ParkedRow) -> bool:
+        """Deal with a parked record as its action says; False when it must go on waiting."""
+        record = row.record
+        stream = books.received(held.ledger, record.writer, record.topic)
+        if record.writer and row.action == "drop":
+            if record.sequence > stream.last_sequence:
+                books.take_in(stream, record)
+        elif row.action == "replay":
+            if record.writer and books.judge(stream, record) in (Verdict.GAP, Verdict.BEHIND_PARKED):
+                return False
+            waiting, stream.parked = stream.parked, 0
+            self.handle(step, held, record, self.decode(step, record))
+            stream.parked = waiting
+        stream.parked -= 1
+        step.touched[record.key] = held
+        step.unparked.append(record)
+        return True
+
+    def _forward(self, step: Step[S, E], record: Record, key: str) -> None:
+        step.count("forwarded")
+        raw = key.encode()
+        step.sendings.setdefault(record.partition, []).append(
+            Sending(record.topic, partition_of(raw, self.partitions), raw, record.value, headers=record.headers)
+        )
+
+    def _handle_inside(self, step: Step[S, E], held: Held[S], record: Record, command: C | None) -> None:
+        stream = books.received(held.ledger, record.writer, record.topic)
+        verdict = books.judge(stream, record)
+        if verdict is Verdict.DUPLICATE:
+            step.count("duplicates")
+            return
+        step.touched[record.key] = held
+        if verdict is Verdict.ALARM:
+            step.count("alarms")
+            self.bury(step, record, f"alarm: sequence {record.sequence} came again with another content")
+            return
+        if verdict is Verdict.GAP:
+            step.count("gaps")
+            self.park(step, held, record, f"gap: sequence {stream.last_sequence + 1} is missing")
+            return
+        if verdict is Verdict.BEHIND_PARKED:
+            self.park(step, held, record, "behind a parked record", letter=False)
+            return
+        books.take_in(stream, record)
+        if stream.parked:
+            step.replays.append((record.key, record.writer, record.topic))
+        if command is None:
+            return
+        context = Context(record.timestamp_unix_ms, record.partition, record.offset, held.ledger)
+        if self.aggregate.absorb is not None:
+            held.state = self.aggregate.absorb(held.state, command, context)
+        event = self._decide(held, command, context) if verdict is Verdict.NEXT else None
+        if event is None:
+            step.changes.append(Change(record.key, held.lane, held.state, None, record))
+            return
+        cause = Cause(id=record.id, digest=record.digest)
+        cause.position.writer = record.writer
+        cause.position.topic = record.topic
+        cause.position.sequence = record.sequence
+        self._tell(
+            step, held, record.key, event, cause, self._system,
+            record.timestamp_unix_ms, record.traceparent, record,
+        )  # fmt: skip
+
+    def _handle_outside(self, step: Step[S, E], held: Held[S], record: Record, command: Any) -> None:
+        parked = books.find_received(held.ledger, "", record.topic)
+        step.touched[record.key] = held
+        if parked is not None and parked.parked:
+            self.park(step, held, record, "behind a parked record", letter=False)
+            return
+        actor: Actor = command.actor
+        principal, request_id = actor.principal, command.request_id
+        if books.find_outcome(held.ledger, principal, request_id, record.digest) is not None:
+            step.count("duplicates")
+            return
+        context = Context(record.timestamp_unix_ms, record.partition, record.offset, held.ledger)
+        refused = _malformed_request(command) or (
+            refuse(_name(command), "request_id", Reason.REASON_REQUEST_ID_REUSED)
+            if books.is_reused(held.ledger, principal, request_id)
+            else None
+        )
+        if refused is not None:
+            event = self._refusal(refused)
+        else:
+            if self.aggregate.absorb is not None:
+                held.state = self.aggregate.absorb(held.state, command, context)
+            event = self._decide(held, command, context)
+        cause = Cause(
+            id=record.id, digest=record.digest, principal=principal, request_id=request_id,
+            received=record.value,
+        )  # fmt: skip
+        cause.position.topic = record.topic
+        if event is None:
+            self._keep_outcome(held, record.key, cause, record.timestamp_unix_ms, None)
+            step.changes.append(Change(record.key, held.lane, held.state, None, record))
+            return
+        self._tell(step, held, record.key, event, cause, actor, record.timestamp_unix_ms, record.traceparent, record)
+
+    def _decide(self, held: Held[S], command: C, context: Context) -> E | None:
+        decision = self.aggregate.decide(held.state, command, context)
+        if isinstance(decision, CommandRefused):
+            return self._refusal(decision)
+        return decision
+
+    def _refusal(self, refused: CommandRefused) -> E:
+        return self.aggregate.event_type(command_refused=refused)
+
+    def _tell(
+        self,
+        step: Step[S, E],
+        held: Held[S],
+        matter_id: str,
+        event: Any,
+        cause: Cause,
+        actor: Actor,
+        now_unix_ms: int,
+        traceparent: str,
+        record: Record | None,
+    ) -> None:
+        event.matter_id = matter_id
+        set_unix_ms(event.time, now_unix_ms)
+        event.cause.CopyFrom(cause)
+        if not event.HasField("actor"):
+            event.actor.CopyFrom(actor)
+        if event.WhichOneof("event") == "command_refused":
+            step.count("refusals")
+        stream = books.sent(held.ledger, self.events_topic)
+        stream.last_sequence += 1
+        trace = traceparent or f"00-{matter_id:0>32.32}-{matter_id[:16]:0>16}-00"
+        step.touched[matter_id] = held
+        if cause.request_id or cause.received:
+            self._keep_outcome(held, matter_id, cause, now_unix_ms, event)
+        step.send(
+            self._sending(
+                held.lane,
+                self.events_topic,
+                matter_id,
+                event,
+                "event",
+                stream.last_sequence,
+                now_unix_ms,
+                trace,
+            )
+        )
+        held.state = self.aggregate.evolve(held.state, event)
+        self._follow(step, held, matter_id, self.aggregate.react(held.state, event), now_unix_ms, trace)
+        step.changes.append(Change(matter_id, held.lane, held.state, event, record))
+
+    def _follow(
+        self, step: Step[S, E], held: Held[S], matter_id: str, effects: Effects, now_unix_ms: int, trace: str
+    ) -> None:
+        for outgoing in effects.commands:
+            stream = books.sent(held.ledger, outgoing.topic)
+            stream.last_sequence += 1
+            step.send(
+                self._sending(
+                    held.lane,
+                    outgoing.topic,
+                    matter_id,
+                    outgoing.command,
+                    "command",
+                    stream.last_sequence,
+                    now_unix_ms,
+                    trace,
+                )  # fmt: skip
+            )
+        for wanted in effects.timers:
+            entry = books.timer(held.ledger, wanted.name)
+            entry.version += 1
+            entry.due_unix_ms = wanted.due_unix_ms or 0
+            step.timers[matter_id, wanted.name] = TimerRow(
+                held.lane, matter_id, wanted.name, entry.version, entry.due_unix_ms
+            )
+
+    def _sending(
+        self,
+        lane: int,
+        topic: str,
+        matter_id: str,
+        message: Message,
+        oneof: str,
+        sequence: int,
+        now_unix_ms: int,
+        traceparent: str,
+    ) -> Sending:
+        # Deterministic, so that what is derived again after a restore has the digest of what was sent before.
+        value = message.SerializeToString(deterministic=True)
+        if len(value) > self.max_value_bytes:
+            raise Oversized(f"a record of {len(value)} bytes for {topic}; it takes {self.max_value_bytes}")
+        return Sending(
+            topic, lane, matter_id.encode(), value, self.type_of(message, oneof),
+            sequence, now_unix_ms, traceparent,
+        )  # fmt: skip
+
+    def type_of(self, message: Message, oneof: str) -> str:
+        """The ce_type of an event or command: the full name of its oneof's member."""
+        member = message.WhichOneof(oneof) or ""
+        known = self._types.get((type(message), member))
+        if known is None:
+            field = message.DESCRIPTOR.fields_by_name[member]
+            known = self._types[type(message), member] = field.message_type.full_name
+        return known
+
+    def _keep_outcome(self, held: Held[S], matter_id: str, cause: Cause, now_unix_ms: int, event: Any) -> None:
+        outcome = Outcome(
+            principal=cause.principal, request_id=cause.request_id, digest=cause.digest, matter_id=matter_id
+        )
+        set_unix_ms(outcome.time, now_unix_ms)
+        if event is not None:
+            outcome.told_by.writer = self.deployment
+            outcome.told_by.topic = self.events_topic
+            outcome.told_by.sequence = books.sent(held.ledger, self.events_topic).last_sequence
+            if event.WhichOneof("event") == "command_refused":
+                outcome.refused.CopyFrom(event.command_refused)
+        held.ledger.outcomes.append(outcome)
+
+    def fold(self, step: Step[S, E], held: Held[S], record: Record) -> bool:
+        """Take over one event that this deployment published and its database does not know. False when it is known.
+
+        The event names its cause: an outcome is kept again, a record of a stream is noted as settled, a timer is
+        taken away. What followed from the event is derived again and sent again; receivers drop what they have.
+        Raises AssertionError when an event in between is missing.
+        """
+        stream = books.sent(held.ledger, self.events_topic)
+        if record.sequence <= stream.last_sequence:
+            return False
+        if record.sequence != stream.last_sequence + 1:
+            raise AssertionError(f"own event {stream.last_sequence + 1} of a matter is missing from the topic")
+        event: Any = self.aggregate.event_type.FromString(record.value)
+        cause: Cause = event.cause
+        stream.last_sequence = record.sequence
+        step.touched[record.key] = held
+        if cause.request_id or cause.received:
+            self._keep_outcome(held, record.key, cause, record_time(event), event)
+        elif cause.position.writer:
+            known = books.received(held.ledger, cause.position.writer, cause.position.topic)
+            if cause.position.sequence > known.last_sequence:
+                known.settled.append(cause.position.sequence)
+        else:
+            _, name, version = cause.id.split("/")
+            entry = books.timer(held.ledger, name)
+            entry.version, entry.due_unix_ms = int(version), 0
+            step.timers[record.key, name] = TimerRow(held.lane, record.key, name, int(version), 0)
+        held.state = self.aggregate.evolve(held.state, event)
+        effects = self.aggregate.react(held.state, event)
+        self._follow(step, held, record.key, effects, record_time(event), record.traceparent)
+        step.changes.append(Change(record.key, held.lane, held.state, event, None))
+        return True
+
+
+def record_time(event: Any) -> int:
+    """Legal time of an event, unix milliseconds."""
+    return event.time.seconds * 1000 + event.time.nanos // 1_000_000
+
+
+def _name(command: Any) -> str:
+    return command.WhichOneof("command") or ""
+
+
+def _malformed_request(command: Any) -> CommandRefused | None:
+    """Who asks, and under which name, must be there before anything can be kept for it."""
+    refusal = Refusal(_name(command))
+    for field, text, limit in (
+        ("request_id", command.request_id, MAX_REQUEST_ID_LENGTH),
+        ("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH),
+    ):
+        if not text:
+            refusal.add(field, Reason.REASON_FIELD_MISSING)
+        elif len(text) > limit:
+            refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
+    return refusal.outcome() if refusal else None

@@ -1,0 +1,360 @@
+"""The loop: state, messages and offsets move together.
+
+A worker is a small state machine; `advance` takes its next phase, and a crash may come between any two:
+
+    TAKE     raise the epochs of the assigned lanes, fold own events that the database doesn't know, send what stands
+             unsent, start consuming from the database's offsets
+    POLL     read a batch, and what is due of timers and replays; deal with it in memory
+    EXECUTE  wait until the batch before is acknowledged; begin, check the epochs, write everything in one transaction
+    COMMIT   commit
+    SEND     send; the sent mark moves in the next transaction
+
+Rule 1: every trouble (fenced, database away, send failed) ends in TAKE: caches are dropped, the database is the truth.
+Rule 2: a batch that was not acknowledged is not followed by a commit on its lanes.
+Rule 3: an exception or bad data in a batch: run it again message by message under savepoints, and park the culprit.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Generic, Protocol
+
+from onematter.backbone.ports import BadData, Fenced, Log, Store, Unavailable
+from onematter.backbone.records import DeadRecord, Record
+from onematter.backbone.service import C, E, S
+from onematter.backbone.step import Held, LaneRow, ParkedRow, Step, TimerRow
+from onematter.backbone.unit import UnitOfWork
+from onematter.backbone.v1.ledger_pb2 import Ledger
+from onematter.contracts.aggregate import Undecodable, UnknownType
+
+
+class Phase(Enum):
+    """What `advance` does next."""
+
+    TAKE = "take"
+    POLL = "poll"
+    EXECUTE = "execute"
+    COMMIT = "commit"
+    SEND = "send"
+
+
+class Observer(Protocol):
+    """Is told what happened; metrics in production, the auditor in simulation."""
+
+    def committed(self, step: Step[S, E], records: int) -> None:
+        """A step is committed."""
+        ...
+
+    def trouble(self, what: str) -> None:
+        """A step was given up: fenced, unavailable, rerun."""
+        ...
+
+
+class Worker(Generic[S, C, E]):
+    """One process's share of a deployment's lanes."""
+
+    def __init__(
+        self,
+        unit: UnitOfWork[S, C, E],
+        log: Log,
+        store: Store,
+        observer: Observer,
+        *,
+        clock_unix_ms: Callable[[], int],
+        max_batch: int = 1000,
+        cached_aggregates: int = 20_000,
+        housekeeping_ms: int = 200,
+        checkpoint_ms: int = 2000,
+    ) -> None:
+        self.unit, self.log, self.store, self.observer = unit, log, store, observer
+        self.clock_unix_ms = clock_unix_ms
+        self.max_batch, self.cached_aggregates = max_batch, cached_aggregates
+        self.housekeeping_ms, self.checkpoint_ms = housekeeping_ms, checkpoint_ms
+        self.phase = Phase.POLL
+        self.lanes: dict[int, LaneRow] = {}
+        self._cache: OrderedDict[str, Held[S]] = OrderedDict()
+        self._wanted: frozenset[int] = frozenset()
+        self._step: Step[S, E] | None = None
+        self._batch: tuple[list[Record | DeadRecord], list[TimerRow], list[ParkedRow]] = ([], [], [])
+        self._housekeeping_at = self._checkpoint_at = 0
+
+    def advance(self, timeout_seconds: float = 0.1) -> Phase:
+        """Take the next phase; returns the one taken. Raises Unavailable after the worker is set to take its lanes anew."""
+        phase = self.phase
+        try:
+            if phase is Phase.TAKE:
+                self._take()
+            elif phase is Phase.POLL:
+                self._poll(timeout_seconds)
+            elif phase is Phase.EXECUTE:
+                self._execute()
+            elif phase is Phase.COMMIT:
+                self._commit()
+            else:
+                self._send()
+        except Fenced:
+            self.observer.trouble("fenced")
+            self._give_up()
+        except Unavailable:
+            self.observer.trouble("unavailable")
+            self._give_up()
+            raise
+        return phase
+
+    @property
+    def flushed(self) -> bool:
+        """Whether nothing that was committed still waits to be sent."""
+        return self._step is None
+
+    def oldest_unix_ms(self) -> int | None:
+        """The broker's time of the oldest record that was read and is not committed."""
+        if self.phase in (Phase.EXECUTE, Phase.COMMIT) and self._batch[0]:
+            return min(record.timestamp_unix_ms for record in self._batch[0])
+        return None
+
+    def keep_alive(self, timeout_seconds: float = 0.0) -> None:
+        """Poll with nothing started, so that the group knows that this member lives while it waits."""
+        self.log.poll(1, timeout_seconds)
+        assigned = self.log.assigned()
+        if assigned is not None:
+            self._wanted = assigned
+
+    def _give_up(self) -> None:
+        self.store.rollback()
+        self._cache.clear()
+        self._step = None
+        self.log.stop()
+        self.keep_alive(0.2)
+        self.phase = Phase.TAKE
+
+    def _take(self) -> None:
+        self._cache.clear()
+        self.lanes = {row.lane: row for row in self.store.take(sorted(self._wanted), self.log.identity())}
+        for row in self.lanes.values():
+            self._fold_own_events(row)
+        for row in self.lanes.values():
+            self.log.send(self.store.unsent(row.lane))
+        self.log.flush()
+        for row in self.lanes.values():
+            row.sent_position = row.next_position
+        self.log.start({row.lane: row.offsets for row in self.lanes.values()})
+        self.phase = Phase.POLL
+
+    def _fold_own_events(self, row: LaneRow) -> None:
+        """A service restored from an older database takes over what the world has seen of it already."""
+        end = self.log.own_events_end(row.lane)
+        if end > row.own_offset:
+            step: Step[S, E] = Step()
+            folded = False
+            for record in self.log.own_events(row.lane, row.own_offset, end):
+                if record.writer != self.unit.deployment:
+                    continue
+                held = self._held([(record.key, row.lane)])[record.key]
+                folded |= self.unit.fold(step, held, record)
+            if folded:
+                row.own_offset = end
+                self.store.begin({row.lane: row.epoch})
+                self.store.write(step)
+                self.store.write_lanes(step, self.lanes)
+                self.store.commit()
+                row.next_position += row.lane in step.sendings
+                self.observer.trouble("restored")
+        row.own_offset = end
+
+    def _poll(self, timeout_seconds: float) -> None:
+        records = self.log.poll(self.max_batch, timeout_seconds)
+        assigned = self.log.assigned()
+        if assigned is not None:
+            self._wanted = assigned
+            self.phase = Phase.TAKE
+            return
+        timers: list[TimerRow] = []
+        replays: list[ParkedRow] = []
+        now = self.clock_unix_ms()
+        if self.lanes and now >= self._housekeeping_at:
+            self._housekeeping_at = now + self.housekeeping_ms
+            timers = self.store.due_timers(sorted(self.lanes), now, self.max_batch)
+            replays = self.store.replays(sorted(self.lanes), self.max_batch)
+        if not (records or timers or replays):
+            return
+        self._batch = (records, timers, replays)
+        self._step = None
+        if not replays:
+            try:
+                self._step = self._deal_with(Step(), records, timers)
+            except Unavailable:
+                raise
+            except Exception:
+                # Whatever it is, the rerun finds the record and keeps what was thrown as its reason.
+                self._cache.clear()
+        self.phase = Phase.EXECUTE
+
+    def _deal_with(
+        self, step: Step[S, E], records: Sequence[Record | DeadRecord], timers: Sequence[TimerRow]
+    ) -> Step[S, E]:
+        decoded: list[tuple[Record, C | None]] = []
+        for record in records:
+            step.advance(record)
+            if isinstance(record, DeadRecord):
+                self.unit.bury(step, record, record.reason)
+                continue
+            command = self.unit.decode(step, record)
+            if command is not None or (record.writer and record.key):
+                decoded.append((record, command))
+        held = self._held([(r.key, r.partition) for r, _ in decoded] + [(t.matter_id, t.lane) for t in timers])
+        for record, command in decoded:
+            self.unit.handle(step, held[record.key], record, command)
+        for timer in timers:
+            self.unit.handle_timer(step, held[timer.matter_id], timer)
+        return step
+
+    def _held(self, wanted: Sequence[tuple[str, int]]) -> dict[str, Held[S]]:
+        """The aggregates of a batch, loaded in one query where they are not cached."""
+        cache = self._cache
+        held: dict[str, Held[S]] = {}
+        missing: dict[str, int] = {}
+        for matter_id, lane in wanted:
+            known = cache.get(matter_id)
+            if known is not None:
+                held[matter_id] = known
+            else:
+                missing[matter_id] = lane
+        if missing:
+            rows = self.store.load(list(missing))
+            state_type = self.unit.aggregate.state_type
+            for matter_id, lane in missing.items():
+                row = rows.get(matter_id)
+                held[matter_id] = cache[matter_id] = (
+                    self.unit.new(lane)
+                    if row is None
+                    else Held(lane, state_type.FromString(row[0]), Ledger.FromString(row[1]))
+                )
+        return held
+
+    def _epochs(self, lanes: Sequence[int]) -> dict[int, int]:
+        missing = [lane for lane in lanes if lane not in self.lanes]
+        if missing:
+            raise Fenced(f"lanes {missing} are not taken")
+        return {lane: self.lanes[lane].epoch for lane in lanes}
+
+    def _execute(self) -> None:
+        self.log.flush()
+        step = self._step
+        if step is not None:
+            try:
+                self.store.begin(self._epochs(step.lanes()))
+                self.store.write(step)
+            except BadData:
+                self.store.rollback()
+                self._cache.clear()
+                step = None
+        if step is None:
+            self.observer.trouble("rerun")
+            step = self._step = self._one_by_one()
+        self._checkpoint()
+        self.store.write_lanes(step, self.lanes)
+        self.phase = Phase.COMMIT
+
+    def _checkpoint(self) -> None:
+        """Note, now and then, how far the own events are known to the database."""
+        now = self.clock_unix_ms()
+        if now >= self._checkpoint_at:
+            self._checkpoint_at = now + self.checkpoint_ms
+            for row in self.lanes.values():
+                row.own_offset = self.log.own_events_end(row.lane)
+
+    def _one_by_one(self) -> Step[S, E]:
+        """The batch again, each message under a savepoint; one that fails parks its stream."""
+        records, timers, replays = self._batch
+        self._cache.clear()
+        whole: Step[S, E] = Step()
+        lanes = {r.partition for r in records} | {t.lane for t in timers} | {r.record.partition for r in replays}
+        self.store.begin(self._epochs(sorted(lanes)))
+        for record in records:
+            self._attempt(whole, record, lambda step, record=record: bool(self._deal_with(step, [record], [])))
+        for timer in timers:
+            self._attempt(whole, None, lambda step, timer=timer: bool(self._deal_with(step, [], [timer])))
+        blocked: set[tuple[str, str, str]] = set()
+        for row in replays:
+            stream = (row.record.key, row.record.writer, row.record.topic)
+            if stream not in blocked and not self._attempt(whole, None, lambda step, row=row: self._replay(step, row)):
+                blocked.add(stream)
+        for row in replays:
+            if (row.record.key, row.record.writer, row.record.topic) in blocked:
+                row.action = ""
+        self.store.write(Step(parked=[row for row in replays if not row.action]))
+        self._cache.clear()
+        return whole
+
+    def _attempt(
+        self, whole: Step[S, E], record: Record | DeadRecord | None, deal: Callable[[Step[S, E]], bool]
+    ) -> bool:
+        """Run one message under a savepoint and merge what it leaves; on failure park its record."""
+        step: Step[S, E] = Step()
+        try:
+            with self.store.savepoint():
+                done = deal(step)
+                self.store.write(step)
+        except (Unavailable, Fenced):
+            raise
+        except Exception as error:
+            self._cache.clear()
+            if not isinstance(record, Record):
+                self.observer.trouble("failed")
+                return False
+            step = Step()
+            step.advance(record)
+            held = self._held([(record.key, record.partition)])[record.key]
+            self.unit.park(step, held, record, reason_of(error))
+            self.store.write(step)
+            done = True
+        _merge(whole, step)
+        return done
+
+    def _replay(self, step: Step[S, E], row: ParkedRow) -> bool:
+        key = row.record.key
+        return self.unit.replay(step, self._held([(key, row.record.partition)])[key], row)
+
+    def _commit(self) -> None:
+        self.store.commit()
+        assert self._step is not None
+        self.observer.committed(self._step, len(self._batch[0]))
+        self.phase = Phase.SEND
+
+    def _send(self) -> None:
+        step = self._step
+        assert step is not None
+        for lane, sendings in step.sendings.items():
+            row = self.lanes[lane]
+            row.next_position += 1
+            self.log.send(sendings)
+            row.sent_position = row.next_position
+        for matter_id in step.touched:
+            if matter_id in self._cache:
+                self._cache.move_to_end(matter_id)
+        while len(self._cache) > self.cached_aggregates:
+            self._cache.popitem(last=False)
+        self._step = None
+        self.phase = Phase.POLL
+
+
+def _merge(whole: Step[S, E], step: Step[S, E]) -> None:
+    """Add what a part leaves for the end of the transaction, in order. Its rows are written already."""
+    whole.changes += step.changes
+    for lane, offsets in step.offsets.items():
+        whole.offsets.setdefault(lane, {}).update(offsets)
+    for lane, sendings in step.sendings.items():
+        whole.sendings.setdefault(lane, []).extend(sendings)
+    for what, count in step.counts.items():
+        whole.counts[what] = whole.counts.get(what, 0) + count
+
+
+def reason_of(error: Exception) -> str:
+    """The dead letter's reason: the kind of error, and its text only where we wrote it, since others may quote data."""
+    if isinstance(error, (Undecodable, UnknownType)):
+        return f"{'undecodable' if isinstance(error, Undecodable) else 'unknown type'}: {error}"
+    if isinstance(error, AssertionError):
+        return f"invariant broken: {error}"
+    return f"failed: {type(error).__name__}"

@@ -1,0 +1,1 @@
+"""Supervision (监督): live indicators over the matters' events."""

@@ -1,0 +1,70 @@
+"""Supervision's process: `python -m onematter.supervision [rebuild]`.
+
+Reads KAFKA_BOOTSTRAP_SERVERS (and the other settings of a Kafka connection), ONEMATTER_METRICS_ADDRESS
+(host:port, for metrics, health and indicators) and ONEMATTER_DATA_DIR. `rebuild` deletes the consumer group,
+the changelog and the local files, and starts: the indicators come again from the matters' events alone.
+Without `rebuild` a lost changelog is made and filled again in the same way. Exit codes: 0 after SIGTERM or
+SIGINT; 2 for a setting or a topic that is missing; 1 for any other failure.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+import faust
+from confluent_kafka import KafkaException
+
+from onematter.contracts.connections import KafkaConnection, SettingMissing
+from onematter.supervision.app import Supervision
+from onematter.supervision.http import HttpDoor
+from onematter.supervision.provision import Unprovisioned, admin_of, provide, remove_state
+
+_FORMAT = "%(levelname)s %(name)s: %(message)s"
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["run", "rebuild"]), default="run")
+def main(action: str) -> None:
+    """Keep the live indicators; `rebuild` starts without any kept state."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=_FORMAT)
+    # Their warnings tell of idle streams, rebalances and full buffers, which are no news here.
+    for noisy in ("faust", "mode", "aiokafka"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    # An error whenever a group's coordinator is still being chosen, as on a new cluster; it is asked again.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
+    try:
+        connection = KafkaConnection.from_environment()
+        address = _required("ONEMATTER_METRICS_ADDRESS")
+        data_dir = Path(_required("ONEMATTER_DATA_DIR"))
+        admin = admin_of(connection)
+        if action == "rebuild":
+            remove_state(admin, data_dir)
+        supervision = Supervision(connection, provide(admin), data_dir)
+    except (SettingMissing, Unprovisioned, KafkaException) as error:
+        print(f"supervision: {error}", file=sys.stderr)
+        sys.exit(2)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    worker = faust.Worker(
+        supervision.app,
+        HttpDoor(supervision, address),
+        loglevel="WARNING",
+        quiet=True,
+        redirect_stdouts=False,
+    )
+    worker.spinner = None
+    worker.execute_from_commandline()
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise SettingMissing(f"{name} is not set")
+    return value
+
+
+if __name__ == "__main__":
+    main()

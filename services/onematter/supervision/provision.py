@@ -1,0 +1,121 @@
+"""The changelog topic, made before Faust starts, and unmade for a rebuild.
+
+The changelog has as many partitions as the matters' events, since a change is written to the partition of
+its cause. It is compacted, and deleted after the window and a margin: compaction alone would keep a mark of
+every matter for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import KafkaError, NewTopic
+
+from onematter.contracts.connections import KafkaConnection
+from onematter.contracts.topics import MATTER_EVENTS
+from onematter.supervision.core import DAY_MS, WINDOW_DAYS
+
+APP_ID = "onematter-supervision"
+TABLE = "indicators"
+CHANGELOG = f"{APP_ID}-{TABLE}-changelog"
+SESSION_SECONDS = 10
+_CONFIG = {
+    "cleanup.policy": "compact,delete",
+    "retention.ms": str((WINDOW_DAYS + 2) * DAY_MS),
+    "message.timestamp.type": "LogAppendTime",
+    "segment.bytes": str(64 * 1024 * 1024),
+    "min.cleanable.dirty.ratio": "0.2",
+}
+_DEADLINE_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class Unprovisioned(RuntimeError):
+    """What supervision needs of Kafka is not there; the text names it and the way out."""
+
+
+def admin_of(connection: KafkaConnection) -> AdminClient:
+    """An admin client. Its own log is silent: every failure reaches the caller as an exception."""
+    silent = logging.getLogger("onematter.librdkafka")
+    silent.addHandler(logging.NullHandler())
+    silent.propagate = False
+    return AdminClient(connection.librdkafka(), logger=silent)
+
+
+def provide(admin: AdminClient) -> int:
+    """Make the changelog if it is absent; return the number of partitions. May be called again.
+
+    Raises Unprovisioned when the matters' events are absent, or when the changelog has another number of
+    partitions.
+    """
+    partitions = _wait(lambda: _partitions(admin, MATTER_EVENTS))
+    if not partitions:
+        raise Unprovisioned(f"topic {MATTER_EVENTS} is absent; create the topics first")
+    if not _partitions(admin, CHANGELOG):
+        (created,) = admin.create_topics([NewTopic(CHANGELOG, partitions, config=_CONFIG)]).values()
+        try:
+            created.result(_DEADLINE_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    found = _wait(lambda: _partitions(admin, CHANGELOG))
+    if found != partitions:
+        raise Unprovisioned(
+            f"topic {CHANGELOG} has {found} partitions, {MATTER_EVENTS} has {partitions}; "
+            "run `python -m onematter.supervision rebuild`"
+        )
+    return partitions
+
+
+def remove_state(admin: AdminClient, data_dir: Path) -> None:
+    """Delete the consumer group, the changelog and the local files; what follows is a start from the events
+    alone.
+
+    Raises Unprovisioned when the group still has a member, before anything is deleted.
+    """
+    _remove_group(admin)
+    if _partitions(admin, CHANGELOG):
+        (deleted,) = admin.delete_topics([CHANGELOG]).values()
+        deleted.result(_DEADLINE_SECONDS)
+        if not _wait(lambda: not _partitions(admin, CHANGELOG)):
+            raise Unprovisioned(f"topic {CHANGELOG} is still there after its deletion; try again")
+    shutil.rmtree(data_dir / APP_ID, ignore_errors=True)
+
+
+def _remove_group(admin: AdminClient) -> None:
+    # A process that was killed stays a member until its session ends.
+    deadline = time.monotonic() + SESSION_SECONDS + 5
+    while True:
+        (removed,) = admin.delete_consumer_groups([APP_ID]).values()
+        try:
+            removed.result(_DEADLINE_SECONDS)
+            return
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code == KafkaError.GROUP_ID_NOT_FOUND:
+                return
+            if code != KafkaError.NON_EMPTY_GROUP:
+                raise
+        if time.monotonic() > deadline:
+            raise Unprovisioned(f"consumer group {APP_ID} has a member; stop supervision first")
+        time.sleep(0.2)
+
+
+def _partitions(admin: AdminClient, topic: str) -> int:
+    """Number of partitions; 0 when the topic is absent."""
+    metadata = admin.list_topics(timeout=_DEADLINE_SECONDS).topics.get(topic)
+    return len(metadata.partitions) if metadata and metadata.error is None else 0
+
+
+def _wait(condition: Callable[[], int]) -> int:
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
