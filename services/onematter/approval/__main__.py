@@ -8,21 +8,46 @@ from __future__ import annotations
 
 from functools import partial
 
-from onematter.approval import handlers
+from onematter.approval import handlers, store
 from onematter.approval.servicer import SERVICE_NAME, ApprovalServicer, add_to
+from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
+from onematter.approval.v1.approval_state_pb2 import TasksState
 from onematter.backbone.program import Parts, Runtime, run
+from onematter.backbone.service import Change
+from onematter.common.v1.actor_pb2 import Level
 
 
 def build(runtime: Runtime) -> Parts:
     """Return the parts of the deployment that `runtime` names."""
-    deployment = runtime.deployment.name
-    commands_topic = runtime.table.commands_topic(deployment)
-    events_topic = runtime.table.events_topic(deployment)
-    servicer = ApprovalServicer(runtime.doors, runtime.queries, deployment, commands_topic, events_topic)
+    deployment, table = runtime.deployment, runtime.table
+    servicer = ApprovalServicer(
+        runtime.doors,
+        runtime.queries,
+        deployment.name,
+        table.commands_topic(deployment.name),
+        table.events_topic(deployment.name),
+    )
+    # An item goes to a deployment of its own level, so the deployment's level is that of all its tasks.
+    level = Level.Name(deployment.level).removeprefix("LEVEL_").lower()  # type: ignore[arg-type]
+    open_tasks = runtime.metrics["open_tasks"].labels(level)
+    by_rule = runtime.metrics["decisions_total"].labels(level, "true")
+    by_person = runtime.metrics["decisions_total"].labels(level, "false")
+
+    def observe(change: Change[TasksState, ApprovalEvent]) -> None:
+        event = change.event
+        if event is not None and event.WhichOneof("event") == "task_decided":
+            (by_rule if event.task_decided.automatic else by_person).inc()
+
+    async def gauge() -> None:
+        ((waiting,),) = await runtime.queries.rows(store.COUNT_WAITING)
+        open_tasks.set(waiting)
+
     return Parts(
-        aggregate=handlers.aggregate(runtime.catalogue, runtime.calendar, runtime.table, deployment),
+        aggregate=handlers.aggregate(runtime.catalogue, runtime.calendar, table, deployment.name),
         add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
+        observe=observe,
+        gauge=gauge,
     )
 
 

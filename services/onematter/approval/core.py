@@ -65,9 +65,7 @@ class Core:
             for item in matter_type.items
         }
 
-    def decide(
-        self, state: TasksState, command: Command, context: Context
-    ) -> ApprovalEvent | CommandRefused | None:
+    def decide(self, state: TasksState, command: Command, context: Context) -> ApprovalEvent | CommandRefused | None:
         """Return the event that `command` causes, its refusal, or None when nothing changes.
 
         The event's matter, time and cause are left to the unit of work. Raises AssertionError when intake's
@@ -126,9 +124,7 @@ class Core:
         legal, promised = (
             deadlines(now_unix_ms, None, None, self._calendar)
             if known is None
-            else deadlines(
-                now_unix_ms, known.legal_days, known.promised_days, self._calendar, known.clock_kind
-            )
+            else deadlines(now_unix_ms, known.legal_days, known.promised_days, self._calendar, known.clock_kind)
         )
         set_unix_ms(opened.legal_deadline, due_unix_ms(legal.date))
         set_unix_ms(opened.promised_deadline, due_unix_ms(promised.date))

@@ -29,7 +29,7 @@ def command_from(commands: Topic, record: Record) -> Command | None:
     """Return the command that a record leads to; None for another topic than `commands`.
 
     Raises Undecodable when it is no ApprovalCommand of a matter or not from who may write it, UnknownType
-    when it asks for something that this version does not know. One that asks for nothing goes on, to be refused.
+    when it asks for something that this version does not know. One that asks for nothing is left to be refused.
     """
     if record.topic != commands.name:
         return None

@@ -45,9 +45,7 @@ class Malformed(ValueError):
 class ApprovalServicer(ApprovalServiceServicer):
     """One deployment's tasks. Refusals, back-pressure and absent dependencies abort the call in `Doors`."""
 
-    def __init__(
-        self, doors: Doors, queries: Queries, deployment: str, commands_topic: str, events_topic: str
-    ) -> None:
+    def __init__(self, doors: Doors, queries: Queries, deployment: str, commands_topic: str, events_topic: str) -> None:
         self._doors = doors
         self._queries = queries
         self._deployment = deployment
@@ -66,9 +64,7 @@ class ApprovalServicer(ApprovalServiceServicer):
         size = wanted.limit - 1
         response = messages.ListTasksResponse()
         for matter_id, task, ledger in rows[:size]:
-            response.tasks.append(
-                self._view(matter_id, TaskState.FromString(task), Ledger.FromString(ledger))
-            )
+            response.tasks.append(self._view(matter_id, TaskState.FromString(task), Ledger.FromString(ledger)))
         if len(rows) > size:
             last = response.tasks[-1]
             response.next_page_token = store.encode_token(store.place_of(last.matter_id, last.task))
@@ -89,7 +85,7 @@ class ApprovalServicer(ApprovalServiceServicer):
             for task in TasksState.FromString(state).tasks:
                 if task.item_id == request.item_id:
                     return messages.GetTaskResponse(task=self._view(request.matter_id, task, ledger))
-        await abort_not_found(context, "task", "item_id")
+        return await abort_not_found(context, "task", "item_id")
 
     async def ClaimTask(
         self, request: messages.ClaimTaskRequest, context: grpc.aio.ServicerContext
@@ -149,14 +145,10 @@ def wanted_of(request: messages.ListTasksRequest) -> store.Wanted:
     Raises Malformed.
     """
     if not 0 <= request.page_size <= MAX_PAGE_SIZE:
-        raise Malformed(
-            "page_size", Reason.REASON_FIELD_MALFORMED, {"minimum": "1", "maximum": str(MAX_PAGE_SIZE)}
-        )
+        raise Malformed("page_size", Reason.REASON_FIELD_MALFORMED, {"rule": f"1 to {MAX_PAGE_SIZE}"})
     statuses = frozenset[int](request.statuses)
     if not statuses <= store.WAITING | store.ENDED:
-        raise Malformed(
-            "statuses", Reason.REASON_FIELD_MALFORMED, {"allowed": "OPEN, CLAIMED, DECIDED, RECALLED"}
-        )
+        raise Malformed("statuses", Reason.REASON_FIELD_MALFORMED, {"allowed": "OPEN, CLAIMED, DECIDED, RECALLED"})
     for field in ("division", "department", "matter_id"):
         _check_text(field, getattr(request, field))
     deadline_before_unix_ms = None

@@ -31,6 +31,8 @@ UPSERT: LiteralString = """
         claimed_by = excluded.claimed_by, task = excluded.task
 """
 
+COUNT_WAITING: LiteralString = "SELECT count(*) FROM tasks WHERE status IN (1, 2)"
+
 WAITING = frozenset({TaskStatus.TASK_STATUS_OPEN, TaskStatus.TASK_STATUS_CLAIMED})
 ENDED = frozenset({TaskStatus.TASK_STATUS_DECIDED, TaskStatus.TASK_STATUS_RECALLED})
 

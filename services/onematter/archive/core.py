@@ -93,9 +93,7 @@ def react(state: RecordState, event: RecordEvent) -> Effects:  # noqa: ARG001
     return NO_EFFECTS
 
 
-def leaves_under(
-    manifest: Iterable[StreamPosition], streams: Iterable[StreamLeaves]
-) -> list[bytes] | None:
+def leaves_under(manifest: Iterable[StreamPosition], streams: Iterable[StreamLeaves]) -> list[bytes] | None:
     """Return the leaf digests of `manifest` in its order, each stream from 1 to its last; None while one is missing."""
     leaves: list[bytes] = []
     for last in manifest:

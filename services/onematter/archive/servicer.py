@@ -5,8 +5,6 @@ Rule 1: a receipt exists from the seal on; a case file from the first record on,
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import grpc.aio
 
 from onematter.archive import store
@@ -17,7 +15,8 @@ from onematter.archive.v1.archive_service_pb2_grpc import (
     add_ArchiveServiceServicer_to_server,
 )
 from onematter.archive.v1.archive_state_pb2 import RecordState
-from onematter.backbone.doors import Queries, abort_invalid, abort_not_found
+from onematter.backbone.doors import Queries
+from onematter.backbone.errors import abort_invalid, abort_not_found
 from onematter.common.v1.outcome_pb2 import Reason
 
 SERVICE_NAME = messages.DESCRIPTOR.services_by_name["ArchiveService"].full_name
@@ -48,18 +47,17 @@ class ArchiveServicer(ArchiveServiceServicer):
         state = await self._state(request.matter_id, context)
         receipt = receipt_of(request.matter_id, state)
         if receipt is None:
-            await _not_found(context, "receipt (a matter has one when it is completed and sealed)")
+            await abort_not_found(context, "receipt", "matter_id")
         return messages.GetReceiptResponse(receipt=receipt)
 
     async def _state(self, matter_id: str, context: grpc.aio.ServicerContext) -> RecordState:
         if not matter_id:
-            await abort_invalid(context, "matter_id", Reason.REASON_FIELD_MISSING, {})
+            await abort_invalid(context, "matter_id", Reason.REASON_FIELD_MISSING)
         if "\0" in matter_id:
-            rule = {"rule": "no NUL character"}
-            await abort_invalid(context, "matter_id", Reason.REASON_FIELD_MALFORMED, rule)
+            await abort_invalid(context, "matter_id", Reason.REASON_FIELD_MALFORMED, rule="no NUL character")
         found = await self._queries.state(matter_id)
         if found is None:
-            await _not_found(context, "matter")
+            await abort_not_found(context, "matter", "matter_id")
         return RecordState.FromString(found[0])
 
 
@@ -78,8 +76,3 @@ def receipt_of(matter_id: str, state: RecordState) -> messages.Receipt | None:
 def add_to(server: grpc.aio.Server, servicer: ArchiveServicer) -> None:
     """Register the service."""
     add_ArchiveServiceServicer_to_server(servicer, server)
-
-
-async def _not_found(context: grpc.aio.ServicerContext, what: str) -> NoReturn:
-    await abort_not_found(context, what, "matter_id")
-    raise AssertionError("unreachable: the call is aborted")

@@ -16,6 +16,10 @@ from onematter.contracts.connections import DatabaseConnection
 from onematter.contracts.topics import Deployment
 
 
+# Alembic tells at INFO what dialect it found, at each start.
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
+
+
 class SchemaOutdated(Exception):
     """The database is not at the revision that this version needs."""
 
@@ -31,7 +35,6 @@ def _config(deployment: Deployment) -> Config:
 
 def upgrade(connection: DatabaseConnection, deployment: Deployment) -> None:
     """Bring the deployment's schema to the newest revision; does nothing when it is there."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = create_engine(connection.sqlalchemy())
     try:
         with engine.begin() as database:

@@ -7,12 +7,12 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from onematter.backbone import catalogue_files, migrate
@@ -90,49 +90,60 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
             + ", ".join(d.name for d in topics.deployments.values() if d.service == service)
         )
     await _wait_for_schema(settings, deployment)
+    catalogue = catalogue_files.load_catalogue(settings.catalogue_dir)
+    calendar = catalogue_files.load_calendar(settings.calendar_dir)
     metrics = Metrics(service)
-    queries = Queries(settings.database, deployment.schema)
-    await queries.open()
-    stop = asyncio.Event()
-    fatal: list[str] = []
-    running = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, stop.set)
+    ending = End()
+    async with AsyncExitStack() as stack:
+        queries = Queries(settings.database, deployment.schema)
+        await queries.open()
+        stack.push_async_callback(queries.close)
+        doors = Doors(settings.kafka, topics, queries, lambda: loop.paused)
+        doors.start()
+        stack.push_async_callback(doors.stop)
+        parts = build(Runtime(settings, deployment, topics, catalogue, calendar, doors, queries, metrics))
+        loop = Loop(
+            UnitOfWork(parts.aggregate, deployment.name, topics),
+            lambda: KafkaLog(settings.kafka, deployment.name, topics),
+            PostgresStore(settings.database.url, deployment.schema, parts.aggregate.project),
+            metrics,
+            max_batch=settings.max_batch,
+            observe=parts.observe,
+            on_fatal=ending.fail,
+        )
+        http = HealthServer(settings.metrics_address, metrics, lambda: loop.alive, lambda: loop.ready)
+        stack.callback(http.stop)
+        server, probe = await _grpc_server(settings, parts, queries, metrics)
+        stack.push_async_callback(server.stop, 5)
+        loop.start()
+        stack.push_async_callback(asyncio.to_thread, loop.stop)
+        logger.info("%s: gRPC %s, metrics http://%s/metrics", deployment.name, settings.grpc_address, http.address)
+        gauges = asyncio.create_task(_gauges(loop, parts, queries, metrics, probe))
+        stack.callback(gauges.cancel)
+        await ending.wait()
+    if ending.reason:
+        print(f"onematter.{service}: {ending.reason}", file=sys.stderr)
+    return 1 if ending.reason else 0
 
-    def on_fatal(reason: str) -> None:
-        fatal.append(reason)
-        running.call_soon_threadsafe(stop.set)
 
-    loop: Loop | None = None
-    doors = Doors(settings.kafka, topics, queries, lambda: loop is not None and loop.paused)
-    runtime = Runtime(
-        settings, deployment, topics, catalogue_files.load_catalogue(settings.catalogue_dir),
-        catalogue_files.load_calendar(settings.calendar_dir), doors, queries, metrics,
-    )  # fmt: skip
-    parts = build(runtime)
-    unit = UnitOfWork(parts.aggregate, deployment.name, topics)
-    loop = Loop(
-        unit, lambda: KafkaLog(settings.kafka, deployment.name, topics),
-        PostgresStore(settings.database.url, deployment.schema, parts.aggregate.project),
-        metrics, max_batch=settings.max_batch, observe=parts.observe, on_fatal=on_fatal,
-    )  # fmt: skip
-    served = loop
-    doors.start()
-    server, probe = await _grpc_server(settings, parts, queries, metrics)
-    http = HealthServer(settings.metrics_address, metrics, lambda: served.alive, lambda: served.ready)
-    loop.start()
-    logger.info("%s: gRPC %s, metrics http://%s/metrics", deployment.name, settings.grpc_address, http.address)
-    gauges = asyncio.create_task(_gauges(served, parts, queries, metrics, probe))
-    await stop.wait()
-    gauges.cancel()
-    await server.stop(5)
-    await asyncio.to_thread(loop.stop)
-    await doors.stop()
-    await queries.close()
-    http.stop()
-    if fatal:
-        print(f"onematter.{service}: {fatal[0]}", file=sys.stderr)
-    return 1 if fatal else 0
+class End:
+    """The end of the process: asked for by a signal, or forced by what cannot heal."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self.reason = ""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._event.set)
+
+    def fail(self, reason: str) -> None:
+        """From any thread: end the process with this reason."""
+        self.reason = reason
+        self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self) -> None:
+        """Until the end is asked for."""
+        await self._event.wait()
 
 
 async def _wait_for_schema(settings: Settings, deployment: Deployment) -> None:
@@ -149,14 +160,14 @@ async def _wait_for_schema(settings: Settings, deployment: Deployment) -> None:
 
 async def _grpc_server(
     settings: Settings, parts: Parts, queries: Queries, metrics: Metrics
-) -> tuple[grpc.aio.Server, health.HealthServicer]:
+) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     server = grpc.aio.server(
         interceptors=[Edge(metrics)],
         options=[("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
     )
     parts.add_servicers(server)
     operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(queries), server)
-    probe = health.HealthServicer()
+    probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
     operations = operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"].full_name
     reflection.enable_server_reflection(
@@ -167,7 +178,7 @@ async def _grpc_server(
     return server, probe
 
 
-async def _gauges(loop: Loop, parts: Parts, queries: Queries, metrics: Metrics, probe: health.HealthServicer) -> None:
+async def _gauges(loop: Loop, parts: Parts, queries: Queries, metrics: Metrics, probe: health.aio.HealthServicer) -> None:
     """What is cheaper to ask for now and then than to count."""
     while True:
         serving = health_pb2.HealthCheckResponse.SERVING

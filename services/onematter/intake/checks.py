@@ -259,13 +259,9 @@ def _check_plain(application: Application, party_ids: set[str], refusal: Refusal
     for position, details in enumerate(personal_data.parties):
         party_id = details.party_id
         if party_id in described:
-            refusal.add(
-                _details_field(party_id, position), Reason.REASON_FIELD_MALFORMED, {"rule": "distinct"}
-            )
+            refusal.add(_details_field(party_id, position), Reason.REASON_FIELD_MALFORMED, {"rule": "distinct"})
         elif party_id not in party_ids:
-            refusal.add(
-                _details_field(party_id, position), Reason.REASON_FIELD_MALFORMED, {"rule": "party_id"}
-            )
+            refusal.add(_details_field(party_id, position), Reason.REASON_FIELD_MALFORMED, {"rule": "party_id"})
         described.add(party_id)
         _check_details(details, position, refusal)
     if not party_ids <= described:

@@ -119,9 +119,7 @@ class Core:
         # Dead letters belong to no case file.
         self._streams = frozenset(t.name for t in table.topics.values() if t.kind in ("commands", "events"))
 
-    def decide(
-        self, state: MatterState, command: Command, context: Context
-    ) -> MatterEvent | CommandRefused | None:
+    def decide(self, state: MatterState, command: Command, context: Context) -> MatterEvent | CommandRefused | None:
         """Return the one event that `command` causes, a refusal with all violations, or None.
 
         Raises AssertionError on a broken invariant.
@@ -144,9 +142,7 @@ class Core:
             case TimerDue():
                 raise AssertionError(f"a matter sets no timer, and {command.name} came due")
 
-    def _submit(
-        self, state: MatterState, command: IntakeCommand, context: Context
-    ) -> MatterEvent | CommandRefused:
+    def _submit(self, state: MatterState, command: IntakeCommand, context: Context) -> MatterEvent | CommandRefused:
         assert state.status == _UNKNOWN, "the matter is handed in already"
         prepared = check_submission(command, self._catalogue, self._plans)
         if isinstance(prepared, CommandRefused):
@@ -176,9 +172,7 @@ class Core:
             return None
         item = next((one for one in state.items if one.item.item_id == told_event.item_id), None)
         assert item is not None, "an approval event for an item that this matter does not have"
-        assert item.item.events_topic == heard.topic, (
-            "an approval event from a deployment that does not own the task"
-        )
+        assert item.item.events_topic == heard.topic, "an approval event from a deployment that does not own the task"
         match kind:
             case "task_opened":
                 return _open(item, told_event)
@@ -244,11 +238,7 @@ class Core:
     def _manifest(self, context: Context) -> list[StreamPosition]:
         """The last record of every stream of the matter, the result itself included, by (writer, topic)."""
         own = self._deployment
-        last = {
-            (own, sent.topic): sent.last_sequence
-            for sent in context.ledger.sent
-            if sent.topic in self._streams
-        }
+        last = {(own, sent.topic): sent.last_sequence for sent in context.ledger.sent if sent.topic in self._streams}
         last[own, MATTER_EVENTS] = last.get((own, MATTER_EVENTS), 0) + 1
         for received in context.ledger.received:
             if received.writer and received.last_sequence:
@@ -309,9 +299,7 @@ def _record_visit(state: MatterState, command: IntakeCommand) -> MatterEvent | C
     if visit.division:
         check_division("record_visit.division", visit.division, refusal)
     if command.actor.role not in _VISIT_ROLES:
-        refusal.add(
-            "actor.role", Reason.REASON_ROLE_NOT_ALLOWED, {"allowed": "CLERK, APPLICANT, AGENT, SYSTEM"}
-        )
+        refusal.add("actor.role", Reason.REASON_ROLE_NOT_ALLOWED, {"allowed": "CLERK, APPLICANT, AGENT, SYSTEM"})
     if state.status == _UNKNOWN:
         refusal.add("matter_id", Reason.REASON_MATTER_UNKNOWN)
     if refusal:

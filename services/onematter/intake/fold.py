@@ -143,9 +143,7 @@ def _open_tasks(state: MatterState, matter_id: str, item_ids: Iterable[str]) -> 
     for one in state.items:
         item = one.item
         if item.item_id in wanted:
-            command = ApprovalCommand(
-                matter_id=matter_id, actor=_SYSTEM, item_id=item.item_id, open_task=common
-            )
+            command = ApprovalCommand(matter_id=matter_id, actor=_SYSTEM, item_id=item.item_id, open_task=common)
             command.open_task.item.CopyFrom(item)
             commands.append(Outgoing(item.commands_topic, command))
     return Effects(tuple(commands))
@@ -157,9 +155,7 @@ def _recall_tasks(state: MatterState, matter_id: str, item_ids: Iterable[str]) -
         tuple(
             Outgoing(
                 one.item.commands_topic,
-                ApprovalCommand(
-                    matter_id=matter_id, actor=_SYSTEM, item_id=one.item.item_id, recall_task=RecallTask()
-                ),
+                ApprovalCommand(matter_id=matter_id, actor=_SYSTEM, item_id=one.item.item_id, recall_task=RecallTask()),
             )
             for one in state.items
             if one.item.item_id in wanted

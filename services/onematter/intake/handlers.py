@@ -53,9 +53,7 @@ def key_of(command: Command) -> str:
     raise AssertionError("a timer has no key")
 
 
-def aggregate(
-    catalogue: Catalogue, table: TopicTable, deployment: str
-) -> Aggregate[MatterState, Command, MatterEvent]:
+def aggregate(catalogue: Catalogue, table: TopicTable, deployment: str) -> Aggregate[MatterState, Command, MatterEvent]:
     """The Matter, for the unit of work."""
     core = Core(catalogue, table, deployment)
     return Aggregate(

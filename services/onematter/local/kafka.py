@@ -1,12 +1,12 @@
 """One Apache Kafka node, broker and controller at once (KRaft), on the loopback interface.
 
-Settings that the product's rules rest on: topics are created by `provision` alone; the broker's clock stamps each record
-(LogAppendTime), because legal time is never a sender's; nothing is ever deleted for its age. All else is for a small
-machine: the serial collector and the first compiler alone take a quarter to a half less processor time, at start and
-under load, than the JVM's defaults.
+Settings that the product's rules rest on: topics are created by `provision` alone; the broker's clock stamps each
+record (LogAppendTime), because legal time is never a sender's; nothing is ever deleted for its age. All else is for a
+small machine: the serial collector and the first compiler alone take a quarter to a half less processor time, at start
+and under load, than the JVM's defaults.
 
-Kafka acknowledges a record before the disk has it and relies on replicas for the rest. One node has none: records survive
-`kill -9` of the broker, but the last ones may be lost when the machine itself fails.
+Kafka acknowledges a record before the disk has it and relies on replicas for the rest. One node has none: records
+survive `kill -9` of the broker, but the last ones may be lost when the machine itself fails.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Jars from Maven Central, each pinned by its SHA-256, in one folder that is there whole or not at all.
 
-A lock file names every jar (`sha256  group:artifact:version` a line). Fetching needs no resolution, and what is not the
-pinned bytes is never used. An interrupted download leaves a `.part` folder; the next run checks what is in it, keeps what
-is right and fetches the rest.
+A lock file names every jar (`sha256  group:artifact:version` a line). Fetching needs no resolution, and what is not
+the pinned bytes is never used. An interrupted download leaves a `.part` folder; the next run checks what is in it,
+keeps what is right and fetches the rest.
 
 Renew a lock with `python -m onematter.local.maven COORDINATE… > FILE`: the first coordinate with all that it needs, the
 others alone.
@@ -65,9 +65,7 @@ def fetch(
     return folder
 
 
-def _fill(
-    name: str, folder: Path, pins: list[Pin], progress: Callable[[str], None], check: Callable[[], None]
-) -> None:
+def _fill(name: str, folder: Path, pins: list[Pin], progress: Callable[[str], None], check: Callable[[], None]) -> None:
     part = folder.with_name(folder.name + ".part")
     jars = part / "jars"
     shutil.rmtree(jars, ignore_errors=True)
@@ -128,8 +126,8 @@ def _fetch_one(context: Any, pin: Pin, source: str, given_up: threading.Event) -
         reason = "what came is not the pinned file (SHA-256 differs): cut off, or changed on the way"
         path.unlink()
     raise DownloadFailed(
-        f"could not fetch {pin.coordinate} from {source}: {reason}. Check the network and its proxy (HTTPS_PROXY), name a "
-        "mirror of Maven Central in ONEMATTER_MAVEN_URL, or use a broker of your own: "
+        f"could not fetch {pin.coordinate} from {source}: {reason}. Check the network and its proxy (HTTPS_PROXY), "
+        "name a mirror of Maven Central in ONEMATTER_MAVEN_URL, or use a broker of your own: "
         "KAFKA_BOOTSTRAP_SERVERS=host:port"
     )
 

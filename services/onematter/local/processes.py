@@ -2,8 +2,8 @@
 
 Rule 1: a process is known by its id *and* its start; a recycled id is never signalled.
 Rule 2: each child leads a session of its own, so that Ctrl-C in the terminal reaches us alone, and we decide.
-Rule 3: a bound child dies with us, even when we are killed with -9 (Linux: the kernel sees to it). The kernel ties it to
-the *thread* that started it; so one thread, which lives as long as the process, starts them all.
+Rule 3: a bound child dies with us, even when we are killed with -9 (Linux: the kernel sees to it). The kernel ties it
+to the *thread* that started it; so one thread, which lives as long as the process, starts them all.
 Rule 4: a closed supervisor starts nothing more.
 """
 
@@ -187,17 +187,17 @@ class Supervisor:
         self._lock = threading.Lock()
         self.processes: dict[str, ManagedProcess] = {}
 
-    def start(self, spec: ProcessSpec, *, append: bool = False) -> ManagedProcess:
-        """Start a process under its name; `append` keeps what its log held."""
+    def start(self, spec: ProcessSpec, *, append: bool = False, bound: bool = False) -> ManagedProcess:
+        """Start a process under its name; `append` keeps what its log held, `bound` binds it in any case."""
         with self._lock:
             self.check()
-            process = _spawner().submit(_spawn, spec, self._bound, append).result()
+            process = _spawner().submit(_spawn, spec, self._bound or bound, append).result()
             self.processes[spec.name] = process
         return process
 
     def run(self, spec: ProcessSpec, timeout_seconds: float) -> None:
         """Run a command to its end; raises ProcessDied unless it exits with 0 in time."""
-        process = self.start(spec)
+        process = self.start(spec, bound=True)
         try:
             deadline = time.monotonic() + timeout_seconds
             while process.alive():

@@ -55,19 +55,24 @@ def matter_type(*items: ItemType) -> MatterType:
     )  # fmt: skip
 
 
-def make_core() -> Core:
-    """Item 01 is granted by RULE, 02 has no rule; both produce certificates. 2027 is provisional."""
-    items = (
-        item_type("01", rule=Rule(RULE), certificates=("water_permit", "water_licence")),
-        item_type("02", certificates=("water_permit",)),
-    )
-    calendar = WorkingCalendar.of(
+def make_catalogue() -> Catalogue:
+    """Item 01 is granted by RULE, 02 has no rule; both produce certificates."""
+    granted = item_type("01", rule=Rule(RULE), certificates=("water_permit", "water_licence"))
+    return Catalogue((matter_type(granted, item_type("02", certificates=("water_permit",))),), {})
+
+
+def make_calendar() -> WorkingCalendar:
+    """Weekdays are working days; 2027 is provisional."""
+    return WorkingCalendar.of(
         (
             CalendarYear(2026, "official", frozenset(), frozenset(), "a test"),
             CalendarYear(2027, "provisional", frozenset(), frozenset(), "a test"),
         )
     )
-    return Core(Catalogue((matter_type(*items),), {}), calendar, "approval-city")
+
+
+def make_core() -> Core:
+    return Core(make_catalogue(), make_calendar(), "approval-city")
 
 
 def official(principal: str = "li", **changes: object) -> Actor:
@@ -180,7 +185,4 @@ class Matter:
 def broken(refused: object) -> list[tuple[str, str, dict[str, str]]]:
     """Return a refusal's violations as (field, reason without its prefix, parameters)."""
     assert isinstance(refused, CommandRefused), refused
-    return [
-        (v.field, Reason.Name(v.reason).removeprefix("REASON_"), dict(v.parameters))
-        for v in refused.violations
-    ]
+    return [(v.field, Reason.Name(v.reason).removeprefix("REASON_"), dict(v.parameters)) for v in refused.violations]

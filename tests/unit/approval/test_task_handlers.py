@@ -49,9 +49,7 @@ def test_a_record_of_another_topic_is_no_command() -> None:
     assert command_from(TOPIC, record(claim_task().SerializeToString(), topic=other)) is None
 
 
-@pytest.mark.parametrize(
-    "value", [b"", b"\xff\xff", b'{"matter_id": "x"}', claim_task().SerializeToString()[:9]]
-)
+@pytest.mark.parametrize("value", [b"", b"\xff\xff", b'{"matter_id": "x"}', claim_task().SerializeToString()[:9]])
 def test_an_alien_or_truncated_record_is_undecodable(value: bytes) -> None:
     with pytest.raises(Undecodable, match="ApprovalCommand"):
         command_from(TOPIC, record(value))

@@ -115,9 +115,7 @@ def test_a_list_asks_for_its_filters_alone() -> None:
 )
 def test_a_list_names_the_partial_index_that_serves_it(statuses: set[int], literal: str | None) -> None:
     statement, _ = store.list_statement(Wanted(statuses=frozenset(statuses), limit=1))
-    assert [part for part in ("IN (1, 2)", "IN (3, 4)") if part in statement] == (
-        [literal] if literal else []
-    )
+    assert [part for part in ("IN (1, 2)", "IN (3, 4)") if part in statement] == ([literal] if literal else [])
 
 
 @pytest.mark.parametrize(

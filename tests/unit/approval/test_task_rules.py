@@ -83,9 +83,7 @@ def test_a_rule_that_says_yes_opens_and_decides_in_one_event(matter: Matter) -> 
     ],
     ids=["number", "text", "flag", "list", "absent", "of no kind", "of another kind"],
 )
-def test_a_rule_that_says_no_or_cannot_tell_leaves_the_task_to_a_person(
-    matter: Matter, facts: dict[str, Any]
-) -> None:
+def test_a_rule_that_says_no_or_cannot_tell_leaves_the_task_to_a_person(matter: Matter, facts: dict[str, Any]) -> None:
     assert kind(matter.when(open_task("01", **facts))) == "task_opened"
     assert matter.task("01").status == TaskStatus.TASK_STATUS_OPEN
 
@@ -156,9 +154,7 @@ def test_what_intake_alone_may_send_is_refused_from_outside(matter: Matter, comm
 
 
 def test_a_command_that_asks_for_nothing_is_refused(matter: Matter) -> None:
-    assert broken(matter.when(ApprovalCommand(item_id="02", actor=official()))) == [
-        ("command", "FIELD_MISSING", {})
-    ]
+    assert broken(matter.when(ApprovalCommand(item_id="02", actor=official()))) == [("command", "FIELD_MISSING", {})]
 
 
 def test_a_command_that_is_too_large_is_refused_whatever_it_asks(matter: Matter) -> None:
@@ -293,9 +289,7 @@ def test_a_grant_produces_the_certificates(matter: Matter, actor: Actor, claimed
     decided = event.task_decided
     assert (decided.decision, decided.opinion, decided.department) == (1, "符合条件", "water")
     assert (decided.automatic, decided.rule, decided.HasField("item")) == (False, "", False)
-    assert [(c.certificate_type, c.number) for c in decided.certificates] == [
-        ("water_permit", f"{MATTER_NUMBER}-02")
-    ]
+    assert [(c.certificate_type, c.number) for c in decided.certificates] == [("water_permit", f"{MATTER_NUMBER}-02")]
     assert event.actor == actor
     task = matter.task()
     assert (task.status, ms_of(task.decided_time)) == (TaskStatus.TASK_STATUS_DECIDED, NOW)

@@ -1,0 +1,282 @@
+"""onematter over gRPC: one deadline and one error tree for every call.
+
+Rule 1: every call has a deadline.
+Rule 2: what a service says in google.rpc.Status becomes an exception of onematter.client.errors; callers never see gRPC.
+Rule 3: a deployment is named as in the topics table, as `intake` or `approval-city`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from grpc_status import rpc_status
+
+from onematter.approval.v1 import approval_service_pb2 as approval
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
+from onematter.approval.v1.approval_service_pb2_grpc import ApprovalServiceStub
+from onematter.archive.v1 import archive_service_pb2 as archive
+from onematter.archive.v1.archive_service_pb2_grpc import ArchiveServiceStub
+from onematter.backbone.v1 import operations_service_pb2 as operations
+from onematter.backbone.v1.operations_service_pb2_grpc import OperationsServiceStub
+from onematter.client.errors import (
+    DeadlineExceeded,
+    Invalid,
+    NotFound,
+    OneMatterError,
+    Refused,
+    Unavailable,
+)
+from onematter.client.messages import MaterialFile, checked_id, material_of
+from onematter.common.v1.outcome_pb2 import CommandRefused, Outcome, Reason, Violation
+from onematter.contracts.reasons import language_of
+from onematter.contracts.topics import table
+from onematter.intake.v1 import intake_service_pb2 as intake
+from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+from onematter.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
+from onematter.notification.v1 import notification_service_pb2 as notification
+from onematter.notification.v1.notification_service_pb2_grpc import NotificationServiceStub
+
+MAX_MESSAGE_BYTES = 64 << 20
+_CHUNK_BYTES = 256 << 10
+_OPTIONS = (("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.enable_http_proxy", 0))
+
+T = TypeVar("T")
+
+
+class Services:
+    """Every service of one installation, by deployment. Channels are made at first use; close it at the end."""
+
+    def __init__(
+        self,
+        addresses: Mapping[str, str],
+        *,
+        deadline_seconds: float = 10.0,
+        language: str = "en",
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """`addresses`: host:port by deployment name. Without `credentials` the channels are not encrypted."""
+        self.addresses = dict(addresses)
+        self._deadline_seconds = deadline_seconds
+        self._metadata = (("accept-language", language_of(language)),)
+        self._credentials = credentials
+        self._channels: dict[str, grpc.Channel] = {}
+
+    def __enter__(self) -> Services:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every channel."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
+
+    def submit(self, command: IntakeCommand) -> intake.SubmitMatterResponse:
+        """Hand in a matter; returns when it is accepted. Raises Refused with every violation."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        return self._call(stub.SubmitMatter, intake.SubmitMatterRequest(command=command))
+
+    def withdraw(self, command: IntakeCommand) -> Outcome:
+        """Take a matter back."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        return self._call(stub.WithdrawMatter, intake.WithdrawMatterRequest(command=command)).outcome
+
+    def record_visit(self, command: IntakeCommand) -> Outcome:
+        """Note a visit."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        return self._call(stub.RecordVisit, intake.RecordVisitRequest(command=command)).outcome
+
+    def matter(self, matter_id: str) -> intake.MatterView:
+        """A matter as it is now. Raises NotFound."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        request = intake.GetMatterRequest(matter_id=checked_id(matter_id))
+        return self._call(stub.GetMatter, request).matter
+
+    def watch(self, matter_id: str, timeout_seconds: float | None = None) -> Iterator[intake.MatterView]:
+        """Yield a matter as it is now and at every change, until it is completed."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        request = intake.WatchMatterRequest(matter_id=checked_id(matter_id))
+        call = stub.WatchMatter(request, timeout=timeout_seconds, metadata=self._metadata)
+        try:
+            for response in call:
+                yield response.matter
+        except grpc.RpcError as error:
+            raise error_of(error, self.addresses["intake"]) from None
+        finally:
+            call.cancel()
+
+    def matter_types(self) -> list[intake.MatterType]:
+        """Every matter of the catalogue, in its newest version."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        found: list[intake.MatterType] = []
+        token = ""
+        while True:
+            page = self._call(stub.ListMatterTypes, intake.ListMatterTypesRequest(page_token=token))
+            found += page.matter_types
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def matter_type(self, matter_code: str) -> intake.MatterType:
+        """One matter of the catalogue. Raises NotFound."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        request = intake.GetMatterTypeRequest(matter_code=matter_code)
+        return self._call(stub.GetMatterType, request).matter_type
+
+    def upload_material(self, material: str | Path | MaterialFile) -> intake.UploadMaterialResponse:
+        """Send a material's content, kept by its digest; the same content again changes nothing."""
+        file = material if isinstance(material, MaterialFile) else MaterialFile(material)
+        digest = material_of(file).digest
+
+        def parts() -> Iterator[intake.UploadMaterialRequest]:
+            yield intake.UploadMaterialRequest(digest=digest)
+            with Path(file.path).open("rb") as content:
+                while chunk := content.read(_CHUNK_BYTES):
+                    yield intake.UploadMaterialRequest(chunk=chunk)
+
+        stub = IntakeServiceStub(self._channel("intake"))
+        return self._call(stub.UploadMaterial, parts())
+
+    def tasks(self, deployment: str, request: approval.ListTasksRequest) -> approval.ListTasksResponse:
+        """One page of a deployment's inbox."""
+        stub = ApprovalServiceStub(self._channel(deployment))
+        return self._call(stub.ListTasks, request)
+
+    def task(self, deployment: str, matter_id: str, item_id: str) -> approval.TaskView:
+        """One task of a deployment. Raises NotFound."""
+        stub = ApprovalServiceStub(self._channel(deployment))
+        request = approval.GetTaskRequest(matter_id=checked_id(matter_id), item_id=item_id)
+        return self._call(stub.GetTask, request).task
+
+    def claim(self, deployment: str, command: ApprovalCommand) -> Outcome:
+        """Put the actor's name to a task."""
+        stub = ApprovalServiceStub(self._channel(deployment))
+        return self._call(stub.ClaimTask, approval.ClaimTaskRequest(command=command)).outcome
+
+    def decide(self, deployment: str, command: ApprovalCommand) -> Outcome:
+        """Decide a task."""
+        stub = ApprovalServiceStub(self._channel(deployment))
+        return self._call(stub.DecideTask, approval.DecideTaskRequest(command=command)).outcome
+
+    def notices(self, matter_id: str) -> notification.ListNoticesResponse:
+        """All notices of a matter."""
+        stub = NotificationServiceStub(self._channel("notification"))
+        request = notification.ListNoticesRequest(matter_id=checked_id(matter_id))
+        return self._call(stub.ListNotices, request)
+
+    def case_file(self, matter_id: str) -> archive.CaseFile:
+        """Every archived record of a matter. Raises NotFound."""
+        stub = ArchiveServiceStub(self._channel("archive"))
+        request = archive.GetCaseFileRequest(matter_id=checked_id(matter_id))
+        return self._call(stub.GetCaseFile, request).case_file
+
+    def receipt(self, matter_id: str) -> archive.Receipt:
+        """The receipt of a sealed matter. Raises NotFound before the seal."""
+        stub = ArchiveServiceStub(self._channel("archive"))
+        request = archive.GetReceiptRequest(matter_id=checked_id(matter_id))
+        return self._call(stub.GetReceipt, request).receipt
+
+    def parked(
+        self, deployment: str, request: operations.ListParkedRequest
+    ) -> operations.ListParkedResponse:
+        """One page of a deployment's parked records."""
+        stub = OperationsServiceStub(self._channel(deployment))
+        return self._call(stub.ListParked, request)
+
+    def replay_parked(self, deployment: str, matter_id: str, writer: str, topic: str) -> None:
+        """Hand the parked records of a stream to the service again."""
+        stub = OperationsServiceStub(self._channel(deployment))
+        request = operations.ReplayParkedRequest(matter_id=matter_id, writer=writer, topic=topic)
+        self._call(stub.ReplayParked, request)
+
+    def drop_parked(self, deployment: str, matter_id: str, writer: str, topic: str) -> None:
+        """Give up the first parked record of a stream."""
+        stub = OperationsServiceStub(self._channel(deployment))
+        request = operations.DropParkedRequest(matter_id=matter_id, writer=writer, topic=topic)
+        self._call(stub.DropParked, request)
+
+    def approval_deployments(self) -> Sequence[str]:
+        """The approval deployments whose address is known."""
+        known = table().deployments.values()
+        return [d.name for d in known if d.service == "approval" and d.name in self.addresses]
+
+    def _channel(self, deployment: str) -> grpc.Channel:
+        address = self.addresses.get(deployment)
+        if not address:
+            variable = "ONEMATTER_" + deployment.upper().replace("-", "_")
+            raise Invalid(
+                f"no address of {deployment} is known; give --{deployment} HOST:PORT or {variable},"
+                " or start the stack here with `onematter up`"
+            )
+        if deployment not in self._channels:
+            self._channels[deployment] = (
+                grpc.insecure_channel(address, _OPTIONS)
+                if self._credentials is None
+                else grpc.secure_channel(address, self._credentials, _OPTIONS)
+            )
+        return self._channels[deployment]
+
+    def _call(self, method: Callable[..., T], request: Any) -> T:
+        try:
+            return method(request, timeout=self._deadline_seconds, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+
+
+def error_of(error: grpc.RpcError, address: str = "") -> OneMatterError:
+    """The exception for a call that failed, from its status and details."""
+    code, details = error.code(), error.details() or ""  # pyright: ignore[reportAttributeAccessIssue]
+    match code:
+        case grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.INVALID_ARGUMENT:
+            return Refused(_violations(error) or [Violation(field="", parameters={"message": details})])
+        case grpc.StatusCode.NOT_FOUND:
+            return NotFound(details or "there is no such thing; check the id")
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return DeadlineExceeded(
+                f"no answer in time; send the same request_id again, or give more with --deadline: {details}"
+            )
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.RESOURCE_EXHAUSTED | grpc.StatusCode.CANCELLED:
+            return Unavailable(f"the service {address + ' ' if address else ''}cannot answer now: {details}")
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return Unavailable(f"the service does not have this call; is its version older? {details}")
+        case _:
+            return OneMatterError(f"the service failed ({code.name}): {details}")
+
+
+def _violations(error: grpc.RpcError) -> list[Violation]:
+    """The violations of a refusal: the contract's own where it came along, else those of BadRequest and ErrorInfo."""
+    try:
+        status = rpc_status.from_call(error)  # pyright: ignore[reportArgumentType]
+    except ValueError:
+        status = None
+    if status is None:
+        return []
+    refused, bad_request, info = CommandRefused(), BadRequest(), ErrorInfo()
+    for detail in status.details:
+        for message in (refused, bad_request, info):
+            if detail.Is(message.DESCRIPTOR):
+                detail.Unpack(message)
+    if refused.violations:
+        return list(refused.violations)
+    reasons = {name.removeprefix("REASON_"): number for name, number in Reason.items()}
+    found = [
+        Violation(
+            field=one.field,
+            reason=reasons.get(one.reason.removeprefix("REASON_"), Reason.REASON_UNSPECIFIED),
+            parameters=info.metadata if one.reason == info.reason else {},
+        )
+        for one in bad_request.field_violations
+    ]
+    if not found and info.reason:
+        number = reasons.get(info.reason.removeprefix("REASON_"), Reason.REASON_UNSPECIFIED)
+        found = [Violation(reason=number, parameters=info.metadata)]
+    return found

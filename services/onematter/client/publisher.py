@@ -1,0 +1,110 @@
+"""Writes commands to topics, and waits for the broker.
+
+Rule 1: a write has happened when every in-sync replica has it (acks=all), and not before.
+Rule 2: keys go where Kafka's own murmur2 partitioner puts them.
+Rule 3: a command's partition is where its key belongs; a topic is never created here.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
+from onematter.client.errors import DeadlineExceeded, Invalid, Unavailable
+from onematter.client.messages import headers_of, value_of
+from onematter.contracts import keys
+from onematter.contracts.connections import KafkaConnection
+from onematter.contracts.topics import table
+from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+
+Command = IntakeCommand | ApprovalCommand
+
+
+def partition_key(serialized_key: bytes, all_partitions: list[int]) -> int:
+    """The partition of a key among a topic's partitions."""
+    return sorted(all_partitions)[keys.partition_of(serialized_key, len(all_partitions))]
+
+
+class _Murmur2:
+    """kafka-python's partitioner interface over `partition_key`; every record here has a key."""
+
+    def partition(
+        self, topic: str, key: Any, serialized_key: bytes, value: Any, serialized_value: bytes, cluster: Any
+    ) -> int:
+        del key, value, serialized_value
+        return partition_key(serialized_key, list(cluster.partitions_for_topic(topic)))
+
+    def on_new_batch(self, topic: str, cluster: Any, prev_partition: int) -> None:
+        del topic, cluster, prev_partition
+
+
+class Publisher:
+    """One producer, made at the first write. Safe to use from several threads."""
+
+    def __init__(self, connection: KafkaConnection, timeout_seconds: float) -> None:
+        self._connection = connection
+        self._timeout_seconds = timeout_seconds
+        self._producer: KafkaProducer | None = None
+        self._lock = threading.Lock()
+
+    def write(self, topic: str, command: Command) -> int:
+        """Write a command under its matter's key; return the broker's time of the record, unix milliseconds.
+
+        Raises Unavailable, or DeadlineExceeded when it is not known whether the broker has it: write it again, the
+        same request_id has the same effect once. Raises Invalid when the record is too large.
+        """
+        headers = headers_of(command, time.time_ns() // 1_000_000)
+        try:
+            sent = self._made().send(
+                topic, key=command.matter_id.encode(), value=value_of(command), headers=headers
+            )
+            return sent.get(timeout=self._timeout_seconds).timestamp
+        except MessageSizeTooLargeError:
+            limit = table().max_message_bytes
+            raise Invalid(
+                f"the request is larger than {limit} bytes; name materials by digest, and put less into it"
+            ) from None
+        except KafkaTimeoutError as error:
+            raise DeadlineExceeded(
+                f"Kafka did not acknowledge the write to {topic} in {self._timeout_seconds:g} s;"
+                f" send request {command.request_id} again: {error}"
+            ) from None
+        except KafkaError as error:
+            raise unavailable(self._connection, error) from None
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._producer is not None:
+                self._producer.close(timeout=self._timeout_seconds)
+                self._producer = None
+
+    def _made(self) -> KafkaProducer:
+        with self._lock:
+            if self._producer is None:
+                self._producer = KafkaProducer(
+                    **self._connection.kafka_python(),
+                    acks="all",
+                    enable_idempotence=True,
+                    partitioner=_Murmur2(),
+                    allow_auto_create_topics=False,
+                    max_block_ms=int(self._timeout_seconds * 1000),
+                    delivery_timeout_ms=int(self._timeout_seconds * 1000),
+                    request_timeout_ms=int(self._timeout_seconds * 1000),
+                    bootstrap_timeout_ms=int(self._timeout_seconds * 1000),
+                    max_request_size=table().max_message_bytes,
+                )
+            return self._producer
+
+
+def unavailable(connection: KafkaConnection, error: Exception) -> Unavailable:
+    """The error of a broker that cannot be used, with the way out."""
+    return Unavailable(
+        f"Kafka at {connection.bootstrap_servers}: {error or type(error).__name__};"
+        " check KAFKA_BOOTSTRAP_SERVERS and its security settings"
+    )

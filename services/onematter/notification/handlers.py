@@ -1,0 +1,124 @@
+"""Which message leads to which command, and the aggregate that the unit of work runs.
+
+Rule 1: a notice goes to its channel before the step is recorded. A crash in between gives it to the channel again,
+which knows it; so it is never lost, and stands there once.
+Rule 2: only what may give a notice is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from google.protobuf.message import DecodeError
+
+from onematter.backbone.records import Record
+from onematter.backbone.service import Aggregate
+from onematter.common.v1.application_pb2 import PersonalData, Sealed
+from onematter.contracts.aggregate import Context, TimerDue, Undecodable, UnknownType
+from onematter.contracts.topics import MATTER_EVENTS
+from onematter.intake.v1.intake_events_pb2 import MatterEvent
+from onematter.notification import core
+from onematter.notification.channel import Addressee, Channel, Letter
+from onematter.notification.core import RecordAttempt, Tell
+from onematter.notification.texts import render
+from onematter.notification.v1.notification_events_pb2 import Notice, NoticeEvent
+from onematter.notification.v1.notification_state_pb2 import NoticesState
+
+Command = Tell | TimerDue
+
+_TYPES = {
+    field.message_type.full_name: field.name
+    for field in MatterEvent.DESCRIPTOR.oneofs_by_name["event"].fields
+    if field.message_type is not None
+}
+# After a restore a notice may be due before the acceptance, which names the addressees, has come again.
+ADDRESSEE_UNKNOWN = "the matter's acceptance has not arrived"
+_SILENT = frozenset({"item_opened", "visit_recorded", "command_refused"})
+
+
+def command_from(record: Record) -> Tell | None:
+    """Return the command to tell what a matter's event says; None for what is never told.
+
+    Raises UnknownType for an event that this version does not know, Undecodable for what is no event of the matter.
+    """
+    if record.topic != MATTER_EVENTS or not record.writer:
+        return None
+    member = _TYPES.get(record.type)
+    if member is None:
+        raise UnknownType("a MatterEvent that this version does not know")
+    if member in _SILENT:
+        return None
+    event = MatterEvent()
+    try:
+        event.ParseFromString(record.value)
+    except DecodeError:
+        raise Undecodable("not an onematter.intake.v1.MatterEvent") from None
+    if event.WhichOneof("event") != member:
+        raise Undecodable("ce_type names another event than the record carries")
+    if event.matter_id != record.key:
+        raise Undecodable("matter_id is not the record's key")
+    return Tell(event, record.writer, record.topic, record.sequence)
+
+
+class Delivery:
+    """Plans, delivers and records: the core's decisions with a channel between them."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def decide(self, state: NoticesState, command: Command, context: Context) -> NoticeEvent | None:
+        """Return what came of the notice that the command gives; None when it gives none."""
+        notice = core.due(state, command.name) if isinstance(command, TimerDue) else core.plan(state, command)
+        if notice is None:
+            return None
+        known = state.HasField("name")
+        failure = self._channel.deliver(letter_of(state, notice)) if known else ADDRESSEE_UNKNOWN
+        return core.decide(state, RecordAttempt(notice, self._channel.name, failure), context)
+
+
+def letter_of(state: NoticesState, notice: Notice) -> Letter:
+    """Return the notice as a letter to the applicant and agents."""
+    subject, body = render(notice)
+    return Letter(
+        notice,
+        notice.parameters["matter_id"],
+        addressees_of(state.addressee_ids, state.personal_data),
+        subject,
+        body,
+        notice.parameters["time"],
+    )
+
+
+def addressees_of(party_ids: Iterable[str], sealed: Sealed) -> tuple[Addressee, ...]:
+    """Return whom to address; without name and mobile where they are encrypted, or are not what they should be."""
+    details = {}
+    if sealed.WhichOneof("content") == "plain":
+        try:
+            details = {party.party_id: party for party in PersonalData.FromString(sealed.plain).parties}
+        except DecodeError:
+            details = {}
+    return tuple(
+        Addressee(party_id, details[party_id].name, details[party_id].mobile)
+        if party_id in details
+        else Addressee(party_id, None, None)
+        for party_id in party_ids
+    )
+
+
+def absorb(state: NoticesState, command: Command, context: Context) -> NoticesState:  # noqa: ARG001
+    """Keep what later notices need of the event; changes `state` in place, as core.absorb does."""
+    return state if isinstance(command, TimerDue) else core.absorb(state, command.event)
+
+
+def aggregate(channel: Channel) -> Aggregate[NoticesState, Command, NoticeEvent]:
+    """Return the notices of a matter as the unit of work's aggregate, delivered through `channel`."""
+    return Aggregate(
+        state_type=NoticesState,
+        event_type=NoticeEvent,
+        command_from=command_from,
+        decide=Delivery(channel).decide,
+        evolve=core.evolve,
+        react=core.react,
+        absorb=absorb,
+        observer=True,
+    )

@@ -1,0 +1,313 @@
+"""Supervision as a process on a real broker: figures, kill -9, redelivery, rebuild, bad records, failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from onematter.contracts.keys import matter_id
+from onematter.contracts.times import timestamp
+from onematter.contracts.topics import MATTER_EVENTS, table
+from onematter.intake.v1.intake_events_pb2 import MatterAccepted, MatterCompleted, MatterEvent, VisitRecorded
+
+pytestmark = pytest.mark.timeout(240)
+
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+CHANGELOG = "onematter-supervision-indicators-changelog"
+
+
+def poll(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+
+
+class Worker:
+    """One supervision process at a time."""
+
+    def __init__(self, servers: str, directory: Path) -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.log = directory / "log"
+        self._environment = os.environ | {
+            "KAFKA_BOOTSTRAP_SERVERS": servers,
+            "ONEMATTER_METRICS_ADDRESS": self.address,
+            "ONEMATTER_DATA_DIR": str(directory / "data"),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "onematter.supervision", *arguments],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+        return self.process
+
+    def start(self, *arguments: str) -> None:
+        process = self.spawn(*arguments)
+
+        def ready() -> bool:
+            assert process.poll() is None, self.log.read_text()
+            return self.get("/readyz")[0] == 200
+
+        poll(ready, "ready")
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def indicators(self) -> dict[str, Any]:
+        status, body = self.get("/indicators")
+        return json.loads(body) if status == 200 else {}
+
+    def finished(self) -> int:
+        return self.indicators().get("levels", {}).get("all", {}).get("matters_finished", -1)
+
+    def records(self, outcome: str) -> float:
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith(f'onematter_supervision_records_total{{outcome="{outcome}"}}'):
+                return float(line.rpartition(" ")[2])
+        return 0
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> float:
+        assert self.process is not None
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.log.read_text()
+        return time.monotonic() - began
+
+
+class Broker:
+    """The topics, new for each test; what stood there is there again afterwards, empty."""
+
+    def __init__(self, servers: str) -> None:
+        self.servers = servers
+        self.admin = AdminClient({"bootstrap.servers": servers})
+        self.producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2_random", "linger.ms": 5})
+
+    def exists(self, topic: str) -> bool:
+        return topic in self.admin.list_topics(timeout=10).topics
+
+    def delete(self, topic: str) -> None:
+        if self.exists(topic):
+            self.admin.delete_topics([topic])[topic].result(30)
+            poll(lambda: not self.exists(topic), f"{topic} deleted")
+
+    def create_events(self) -> None:
+        topics = table()
+        new = NewTopic(MATTER_EVENTS, topics.partitions, config=dict(topics.config))
+        self.admin.create_topics([new])[MATTER_EVENTS].result(30)
+        poll(lambda: self.exists(MATTER_EVENTS), "events created")
+
+    def send(self, *events: MatterEvent) -> None:
+        for event in events:
+            self.producer.produce(MATTER_EVENTS, event.SerializeToString(), event.matter_id)
+        assert self.producer.flush(30) == 0
+
+
+@pytest.fixture
+def broker(kafka_bootstrap_servers: str) -> Iterator[Broker]:
+    broker = Broker(kafka_bootstrap_servers)
+    stood = broker.exists(MATTER_EVENTS)
+    broker.delete(MATTER_EVENTS)
+    broker.delete(CHANGELOG)
+    broker.create_events()
+    yield broker
+    broker.delete(CHANGELOG)
+    broker.delete(MATTER_EVENTS)
+    if stood:
+        broker.create_events()
+
+
+@pytest.fixture
+def worker(broker: Broker, tmp_path: Path) -> Iterator[Worker]:
+    worker = Worker(broker.servers, tmp_path)
+    yield worker
+    if worker.process is not None and worker.process.poll() is None:
+        worker.kill()
+
+
+NOW_MS = time.time_ns() // 1_000_000 - MINUTE_MS
+
+
+def matter(name: str) -> str:
+    return matter_id("test-supervision", name)
+
+
+def completed(name: str, division: str, *, duration_ms: int, visits: int) -> MatterEvent:
+    return MatterEvent(
+        matter_id=matter(name),
+        time=timestamp(NOW_MS),
+        matter_completed=MatterCompleted(handed_in=timestamp(NOW_MS - duration_ms), visits=visits, division=division),
+    )
+
+
+def visited(name: str, visits: int, *, before_result: bool = False) -> MatterEvent:
+    return MatterEvent(
+        matter_id=matter(name),
+        time=timestamp(NOW_MS + 1_000),
+        visit_recorded=VisitRecorded(visits=visits, before_result=before_result),
+    )
+
+
+def accepted(name: str) -> MatterEvent:
+    return MatterEvent(matter_id=matter(name), time=timestamp(NOW_MS), matter_accepted=MatterAccepted())
+
+
+EVENTS = (
+    accepted("a"),
+    visited("b", 1, before_result=True),
+    completed("a", "330000", duration_ms=2 * HOUR_MS, visits=0),
+    completed("b", "330100", duration_ms=10 * HOUR_MS, visits=1),
+    completed("c", "330106", duration_ms=30 * MINUTE_MS, visits=0),
+    completed("d", "330106", duration_ms=90 * MINUTE_MS, visits=0),
+    completed("e", "330106001", duration_ms=HOUR_MS, visits=0),
+    visited("c", 1),
+    visited("b", 2),
+    visited("b", 3),
+)
+
+
+def check_figures(indicators: dict[str, Any]) -> None:
+    levels = indicators["levels"]
+    assert indicators["window_days"] == 90
+    newest = datetime.fromtimestamp((NOW_MS + 1_000) / 1000, UTC)
+    assert datetime.fromisoformat(indicators["as_of"]) == newest.replace(microsecond=NOW_MS % 1000 * 1000)
+    finished = {name: level["matters_finished"] for name, level in levels.items()}
+    assert finished == {"all": 5, "province": 1, "city": 1, "county": 2, "town": 1, "village": 0}
+    means = {name: level["hours_to_result"]["mean"] for name, level in levels.items()}
+    assert means == {"all": 3, "province": 2, "city": 10, "county": 1, "town": 1, "village": None}
+    assert levels["all"]["visits_per_matter"] == {"mean": 0.8, "none": 3, "once": 1, "more": 1}
+    assert levels["city"]["visits_per_matter"] == {"mean": 3, "none": 0, "once": 0, "more": 1}
+    assert levels["county"]["visits_per_matter"] == {"mean": 0.5, "none": 1, "once": 1, "more": 0}
+    assert 1 <= levels["province"]["hours_to_result"]["p50"] <= 2
+    assert 8 <= levels["city"]["hours_to_result"]["p99"] <= 16
+
+
+def settled(worker: Worker, records: int) -> dict[str, Any]:
+    def all_taken_in() -> bool:
+        return sum(worker.records(outcome) for outcome in ("counted", "repeated", "passed_over")) >= records
+
+    poll(all_taken_in, f"{records} records taken in")
+    return worker.indicators()
+
+
+def test_figures_survive_a_kill_redelivery_and_the_loss_of_all_state(broker: Broker, worker: Worker) -> None:
+    broker.send(*EVENTS)
+    worker.start()
+    first = settled(worker, len(EVENTS))
+    check_figures(first)
+
+    worker.kill()
+    worker.start()
+    assert worker.indicators() == first
+
+    # As intake does after a produce error: the same events at new offsets.
+    broker.send(*EVENTS)
+    assert settled(worker, len(EVENTS)) == first
+    assert worker.terminate() < 5
+
+    worker.start("rebuild")
+    assert settled(worker, 2 * len(EVENTS)) == first
+    worker.terminate()
+
+    broker.delete(CHANGELOG)
+    worker.start()
+    assert settled(worker, 2 * len(EVENTS)) == first
+    worker.terminate()
+
+
+def test_killed_in_the_middle_it_counts_each_matter_once(broker: Broker, worker: Worker) -> None:
+    matters = 6_000
+    broker.send(*(completed(str(i), "330106", duration_ms=HOUR_MS, visits=i % 2) for i in range(matters)))
+    worker.start()
+    poll(lambda: 0 < worker.finished(), "some counted")
+    worker.kill()
+    worker.start()
+    after = worker.finished()
+    broker.send(*(visited(str(i), i % 2 + 1) for i in range(0, matters, 100)))
+    poll(lambda: worker.finished() >= matters, "all counted")
+    poll(
+        lambda: worker.indicators()["levels"]["county"]["visits_per_matter"]["mean"] >= 0.51,
+        "visits corrected",
+    )
+
+    assert after < matters, "it was killed too late to show anything"
+    county = worker.indicators()["levels"]["county"]
+    assert county["matters_finished"] == matters
+    assert county["hours_to_result"]["mean"] == 1
+    assert county["visits_per_matter"] == {"mean": 0.51, "none": 2_940, "once": 3_060, "more": 0}
+
+
+def test_bad_records_are_counted_and_stop_nothing(broker: Broker, worker: Worker) -> None:
+    key = matter("a")
+    for value in (None, b"\xff\xff\xff", b"\x00" * 300, MatterEvent(matter_id=key).SerializeToString()):
+        broker.producer.produce(MATTER_EVENTS, value, key)
+    broker.send(visited("nobody", 2), *EVENTS)
+    worker.start()
+
+    check_figures(settled(worker, len(EVENTS) + 1))
+    assert worker.records("undecodable") == 3
+    assert worker.records("unattributed") == 1
+    assert worker.records("failed") == 0
+    assert worker.get("/healthz")[0] == 200
+    metrics = worker.get("/metrics")[1]
+    assert 'onematter_window_matters_finished{level="county"} 2.0' in metrics
+    assert 'onematter_window_result_latency_seconds_gcount{level="city"} 1.0' in metrics
+
+
+def test_it_ends_when_its_state_belongs_to_another_topic(broker: Broker, worker: Worker) -> None:
+    broker.send(*EVENTS)
+    worker.start()
+    settled(worker, len(EVENTS))
+    worker.terminate()
+    broker.delete(MATTER_EVENTS)
+    broker.create_events()
+
+    assert worker.spawn().wait(60) != 0
+    assert "rebuild" in worker.log.read_text()
+
+
+def test_it_ends_when_its_address_is_taken(broker: Broker, worker: Worker) -> None:
+    host, _, port = worker.address.partition(":")
+    with socket.create_server((host, int(port))):
+        assert worker.spawn().wait(60) != 0
+
+
+def test_it_names_what_is_missing(worker: Worker, broker: Broker) -> None:
+    broker.delete(MATTER_EVENTS)
+    assert worker.spawn().wait(60) == 2
+    assert MATTER_EVENTS in worker.log.read_text()

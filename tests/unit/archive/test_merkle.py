@@ -1,0 +1,66 @@
+"""The Merkle tree against the vectors of the Certificate Transparency reference implementation (RFC 6962 §2.1)."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from onematter.law import merkle
+
+VALUES = [
+    bytes.fromhex(text)
+    for text in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
+]
+ROOTS = [
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+
+
+@pytest.mark.parametrize("count", range(len(ROOTS)))
+def test_root_of_the_reference_vectors(count: int):
+    assert merkle.root([merkle.leaf_digest(value) for value in VALUES[:count]]).hex() == ROOTS[count]
+
+
+@pytest.mark.parametrize("count", [*range(1, 70), 127, 128, 129, 1000])
+def test_root_is_the_recursion_of_the_rfc(count: int):
+    leaves = [hashlib.sha256(b"\0%d" % n).digest() for n in range(count)]
+    assert merkle.root(leaves) == _by_the_letter(leaves)
+
+
+def test_leaves_are_not_changed():
+    leaves = [merkle.leaf_digest(value) for value in VALUES]
+    kept = list(leaves)
+    merkle.root(leaves)
+    assert leaves == kept
+
+
+def test_digest_of_another_length_is_named():
+    with pytest.raises(ValueError, match=r"leaf_digests\[1\] has 3 bytes"):
+        merkle.root([bytes(32), b"abc"])
+
+
+def _by_the_letter(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return hashlib.sha256(b"\1" + _by_the_letter(leaves[:split]) + _by_the_letter(leaves[split:])).digest()
