@@ -1,7 +1,7 @@
 """What tests of real parts share: one Kafka broker and one PostgreSQL server for the whole session.
 
-They are the embedded ones, in a temporary directory, unless `KAFKA_BOOTSTRAP_SERVERS` or `DATABASE_URL` name others. They
-start when the first test asks for them. Whoever uses them keeps to topics, groups and schemas of its own.
+They are the embedded ones, in a temporary directory, unless `KAFKA_BOOTSTRAP_SERVERS` or `DATABASE_URL` name others.
+They start when the first test asks for them. Whoever uses them keeps to topics, groups and schemas of its own.
 """
 
 from __future__ import annotations

@@ -30,9 +30,7 @@ EVERYTHING = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("name", "code"), CODES)
 @pytest.mark.parametrize("parameters", [{}, EVERYTHING, {"rule": ""}, {"nobody_asks": "{this}"}])
-def test_every_reason_has_a_whole_text(
-    name: str, code: int, language: str, parameters: dict[str, str]
-) -> None:
+def test_every_reason_has_a_whole_text(name: str, code: int, language: str, parameters: dict[str, str]) -> None:
     said = text(Violation(field="f", reason=Reason.Name(code), parameters=parameters), language)
     for sentence in (said.rule, said.way_out):
         assert sentence.strip(), name

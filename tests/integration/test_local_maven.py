@@ -81,7 +81,7 @@ def test_the_second_run_asks_nobody(repository: Repository, lock: Path, tmp_path
 def test_what_an_interrupted_run_left_is_checked_and_completed(
     repository: Repository, lock: Path, tmp_path: Path
 ) -> None:
-    del repository.files["org/example/two/2.0/two-2.0.jar"]
+    repository.files["org/example/two/2.0/two-2.0.jar"] = b"the sec"
     with pytest.raises(DownloadFailed):
         fetch(lock, tmp_path / "cache")
     (half,) = (tmp_path / "cache").glob("*.part")

@@ -23,14 +23,38 @@ from confluent_kafka.cimpl import NewTopic
 
 from onematter.contracts.keys import matter_id
 from onematter.contracts.times import timestamp
-from onematter.contracts.topics import MATTER_EVENTS, table
 from onematter.intake.v1.intake_events_pb2 import MatterAccepted, MatterCompleted, MatterEvent, VisitRecorded
 
 pytestmark = pytest.mark.timeout(240)
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
-CHANGELOG = "onematter-supervision-indicators-changelog"
+DEPLOYMENT = "test-supervision"
+EVENTS_TOPIC = "onematter.test-supervision.events.v1"
+CHANGELOG = "onematter-test-supervision-indicators-changelog"
+PARTITIONS = 3
+TOPICS = f"""
+[defaults]
+partitions = {PARTITIONS}
+retention_ms = -1
+cleanup_policy = "delete"
+timestamp_type = "LogAppendTime"
+max_message_bytes = 1048576
+
+[[deployment]]
+name = "intake"
+service = "intake"
+
+[[deployment]]
+name = "{DEPLOYMENT}"
+service = "supervision"
+
+[[topic]]
+name = "{EVENTS_TOPIC}"
+kind = "events"
+owner = "intake"
+readers = ["{DEPLOYMENT}"]
+"""
 
 
 def poll(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
@@ -48,7 +72,11 @@ class Worker:
             listener.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{listener.getsockname()[1]}"
         self.log = directory / "log"
+        topics = directory / "topics.toml"
+        topics.write_text(TOPICS, encoding="utf-8")
         self._environment = os.environ | {
+            "ONEMATTER_TOPICS": str(topics),
+            "ONEMATTER_DEPLOYMENT": DEPLOYMENT,
             "KAFKA_BOOTSTRAP_SERVERS": servers,
             "ONEMATTER_METRICS_ADDRESS": self.address,
             "ONEMATTER_DATA_DIR": str(directory / "data"),
@@ -111,7 +139,7 @@ class Worker:
 
 
 class Broker:
-    """The topics, new for each test; what stood there is there again afterwards, empty."""
+    """The events topic, new for each test."""
 
     def __init__(self, servers: str) -> None:
         self.servers = servers
@@ -127,29 +155,23 @@ class Broker:
             poll(lambda: not self.exists(topic), f"{topic} deleted")
 
     def create_events(self) -> None:
-        topics = table()
-        new = NewTopic(MATTER_EVENTS, topics.partitions, config=dict(topics.config))
-        self.admin.create_topics([new])[MATTER_EVENTS].result(30)
-        poll(lambda: self.exists(MATTER_EVENTS), "events created")
+        new = NewTopic(EVENTS_TOPIC, PARTITIONS, config={"message.timestamp.type": "LogAppendTime"})
+        self.admin.create_topics([new])[EVENTS_TOPIC].result(30)
+        poll(lambda: self.exists(EVENTS_TOPIC), "events created")
 
     def send(self, *events: MatterEvent) -> None:
         for event in events:
-            self.producer.produce(MATTER_EVENTS, event.SerializeToString(), event.matter_id)
+            self.producer.produce(EVENTS_TOPIC, event.SerializeToString(), event.matter_id)
         assert self.producer.flush(30) == 0
 
 
 @pytest.fixture
 def broker(kafka_bootstrap_servers: str) -> Iterator[Broker]:
     broker = Broker(kafka_bootstrap_servers)
-    stood = broker.exists(MATTER_EVENTS)
-    broker.delete(MATTER_EVENTS)
-    broker.delete(CHANGELOG)
     broker.create_events()
     yield broker
+    broker.delete(EVENTS_TOPIC)
     broker.delete(CHANGELOG)
-    broker.delete(MATTER_EVENTS)
-    if stood:
-        broker.create_events()
 
 
 @pytest.fixture
@@ -204,8 +226,8 @@ EVENTS = (
 def check_figures(indicators: dict[str, Any]) -> None:
     levels = indicators["levels"]
     assert indicators["window_days"] == 90
-    newest = datetime.fromtimestamp((NOW_MS + 1_000) / 1000, UTC)
-    assert datetime.fromisoformat(indicators["as_of"]) == newest.replace(microsecond=NOW_MS % 1000 * 1000)
+    newest = datetime.fromtimestamp(NOW_MS // 1000 + 1, UTC).replace(microsecond=NOW_MS % 1000 * 1000)
+    assert datetime.fromisoformat(indicators["as_of"]) == newest
     finished = {name: level["matters_finished"] for name, level in levels.items()}
     assert finished == {"all": 5, "province": 1, "city": 1, "county": 2, "town": 1, "village": 0}
     means = {name: level["hours_to_result"]["mean"] for name, level in levels.items()}
@@ -254,7 +276,7 @@ def test_killed_in_the_middle_it_counts_each_matter_once(broker: Broker, worker:
     matters = 6_000
     broker.send(*(completed(str(i), "330106", duration_ms=HOUR_MS, visits=i % 2) for i in range(matters)))
     worker.start()
-    poll(lambda: 0 < worker.finished(), "some counted")
+    poll(lambda: worker.finished() > 0, "some counted")
     worker.kill()
     worker.start()
     after = worker.finished()
@@ -275,7 +297,7 @@ def test_killed_in_the_middle_it_counts_each_matter_once(broker: Broker, worker:
 def test_bad_records_are_counted_and_stop_nothing(broker: Broker, worker: Worker) -> None:
     key = matter("a")
     for value in (None, b"\xff\xff\xff", b"\x00" * 300, MatterEvent(matter_id=key).SerializeToString()):
-        broker.producer.produce(MATTER_EVENTS, value, key)
+        broker.producer.produce(EVENTS_TOPIC, value, key)
     broker.send(visited("nobody", 2), *EVENTS)
     worker.start()
 
@@ -294,20 +316,21 @@ def test_it_ends_when_its_state_belongs_to_another_topic(broker: Broker, worker:
     worker.start()
     settled(worker, len(EVENTS))
     worker.terminate()
-    broker.delete(MATTER_EVENTS)
+    broker.delete(EVENTS_TOPIC)
     broker.create_events()
 
     assert worker.spawn().wait(60) != 0
     assert "rebuild" in worker.log.read_text()
 
 
-def test_it_ends_when_its_address_is_taken(broker: Broker, worker: Worker) -> None:
+@pytest.mark.usefixtures("broker")
+def test_it_ends_when_its_address_is_taken(worker: Worker) -> None:
     host, _, port = worker.address.partition(":")
     with socket.create_server((host, int(port))):
         assert worker.spawn().wait(60) != 0
 
 
 def test_it_names_what_is_missing(worker: Worker, broker: Broker) -> None:
-    broker.delete(MATTER_EVENTS)
+    broker.delete(EVENTS_TOPIC)
     assert worker.spawn().wait(60) == 2
-    assert MATTER_EVENTS in worker.log.read_text()
+    assert EVENTS_TOPIC in worker.log.read_text()

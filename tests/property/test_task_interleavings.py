@@ -75,6 +75,7 @@ sequences = st.lists(commands, max_size=25)
 repeats = st.lists(st.integers(0, 100), max_size=25)
 
 
+@settings(deadline=None)
 @given(sequences, repeats)
 def test_a_task_comes_to_one_end_at_most_and_stays_there(sequence: list[Command], again: list[int]) -> None:
     matter = run(sequence, again)
@@ -88,6 +89,7 @@ def test_a_task_comes_to_one_end_at_most_and_stays_there(sequence: list[Command]
         ), "something other than a deadline happened twice"
 
 
+@settings(deadline=None)
 @given(sequences, repeats)
 def test_the_events_alone_make_the_state(sequence: list[Command], again: list[int]) -> None:
     matter = run(sequence, again)
@@ -97,6 +99,7 @@ def test_the_events_alone_make_the_state(sequence: list[Command], again: list[in
     assert state == matter.state
 
 
+@settings(deadline=None)
 @given(sequences, repeats)
 def test_who_decides_is_competent_and_nobody_decides_over_anothers_claim(
     sequence: list[Command], again: list[int]
@@ -114,7 +117,7 @@ def test_who_decides_is_competent_and_nobody_decides_over_anothers_claim(
                 pass
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(sequences)
 def test_the_same_commands_make_the_same_bytes(sequence: list[Command]) -> None:
     first, second = run(sequence, []), run(sequence, [])
@@ -123,6 +126,7 @@ def test_the_same_commands_make_the_same_bytes(sequence: list[Command]) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(sequences, repeats)
 def test_timers_stand_for_the_tasks_that_wait_for_a_person(sequence: list[Command], again: list[int]) -> None:
     matter = run(sequence, again)

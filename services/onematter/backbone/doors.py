@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, LiteralString, cast
 
@@ -27,6 +27,7 @@ from onematter.backbone import ledger as books
 from onematter.backbone.errors import abort_invalid, abort_not_found
 from onematter.backbone.kafka import producer_settings
 from onematter.backbone.ports import Unavailable
+from onematter.backbone.unit import malformed_request
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.outcome_pb2 import Outcome, StreamPosition
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection
@@ -67,7 +68,7 @@ class Queries:
         await self._pool.close()
 
     @asynccontextmanager
-    async def _database(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def _database(self) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
         try:
             async with self._pool.connection() as connection:
                 yield connection
@@ -104,6 +105,7 @@ class Doors:
         self._stopped = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="doors-producer", daemon=True)
         self._waiting: dict[Wanted, list[asyncio.Future[Outcome]]] = {}
+        self._asked = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -126,7 +128,7 @@ class Doors:
 
     def _poll(self) -> None:
         while not self._stopped.is_set():
-            self._producer.poll(0.05)
+            self._producer.poll(1.0)
         self._producer.flush(5)
 
     async def ask(
@@ -136,14 +138,18 @@ class Doors:
         if self._table.topics[topic].kind == "submissions" and self._paused():
             await errors.abort_retry(
                 context, grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "hand-ins wait while accepted matters catch up; try again in a few seconds, with the same request_id", 5,
+                "hand-ins wait while accepted matters catch up; try again in 5 s, with the same request_id", 5,
             )  # fmt: skip
         value = message.SerializeToString(deterministic=True)
+        malformed = malformed_request(message, len(value))
+        if malformed is not None:
+            await errors.abort_refused(context, malformed)
         remaining = context.time_remaining()
         seconds = DEFAULT_DEADLINE_SECONDS if remaining is None else min(remaining, DEFAULT_DEADLINE_SECONDS)
         wanted = (key, principal, request_id, hashlib.sha256(value).digest())
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(wanted, []).append(future)
+        self._asked.set()
         try:
             async with asyncio.timeout(max(0.001, seconds - 0.05)):
                 await self._write(topic, key, value, _type(message), request_id)
@@ -182,7 +188,8 @@ class Doors:
         )
         try:
             self._producer.produce(
-                topic, value, raw, partition_of(raw, self._table.partitions), on_delivery=delivered, headers=headers
+                topic, value, raw, partition_of(raw, self._table.partitions),
+                on_delivery=delivered, headers=cast(Any, headers),
             )  # fmt: skip
         except BufferError as error:
             raise Unavailable("Kafka: too many commands wait to be written") from error
@@ -190,8 +197,10 @@ class Doors:
 
     async def _tick(self) -> None:
         while True:
+            await self._asked.wait()
             await asyncio.sleep(TICK_SECONDS)
             if not self._waiting:
+                self._asked.clear()
                 continue
             try:
                 rows = await self._queries.rows(
@@ -213,8 +222,8 @@ class Doors:
 
 def _type(message: Message) -> str:
     member = cast(Any, message).WhichOneof("command")
-    kind = message.DESCRIPTOR.fields_by_name[member].message_type if member else message.DESCRIPTOR
-    return kind.full_name
+    kind = message.DESCRIPTOR.fields_by_name[member].message_type if member else None
+    return (kind or message.DESCRIPTOR).full_name
 
 
 __all__ = ["Doors", "Queries", "abort_invalid", "abort_not_found", "as_of"]

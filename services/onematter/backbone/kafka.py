@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -28,10 +28,11 @@ from confluent_kafka.admin import AdminClient
 from onematter.backbone.ports import Identity, Unavailable, WrongCluster
 from onematter.backbone.records import DeadRecord, Record, Sending, headers_of, read
 from onematter.contracts.connections import KafkaConnection
+from onematter.contracts.headers import Headers
 from onematter.contracts.topics import TopicTable
 
-EVENTS_LAG_HIGH = 4000
-EVENTS_LAG_LOW = 1000
+EVENTS_LAG_HIGH = 2000
+EVENTS_LAG_LOW = 500
 FLUSH_SECONDS = 10.0
 COMMIT_SECONDS = 1.0
 REGULATE_SECONDS = 0.25
@@ -52,6 +53,19 @@ def producer_settings(connection: KafkaConnection, max_message_bytes: int) -> di
         "delivery.report.only.error": True,
         "log_level": 3,
     }
+
+
+class _Message(Protocol):
+    """What a message without an error has for certain; the library's own types leave every part open."""
+
+    def error(self) -> KafkaError | None: ...
+    def topic(self) -> str: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+    def timestamp(self) -> tuple[int, int]: ...
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def headers(self) -> Headers | None: ...
 
 
 class KafkaLog:
@@ -121,8 +135,9 @@ class KafkaLog:
     def identity(self) -> Identity:
         """Ids of the cluster and of the input topics."""
         try:
-            cluster = self._admin.describe_cluster(request_timeout=10).result()
-            topics = self._admin.describe_topics(TopicCollection(list(self._topics)), request_timeout=10)
+            admin: Any = self._admin
+            cluster = admin.describe_cluster(request_timeout=10).result()
+            topics = admin.describe_topics(TopicCollection(list(self._topics)), request_timeout=10)
             ids = {name: str(future.result().topic_id) for name, future in topics.items()}
         except KafkaException as error:
             raise Unavailable(f"Kafka: {error.args[0]}") from error
@@ -136,7 +151,7 @@ class KafkaLog:
         if first is None:
             self._housekeeping()
             return []
-        messages = [first, *self._consumer.consume(max_records - 1, 0)]
+        messages = cast("list[_Message]", [first, *self._consumer.consume(max_records - 1, 0)])
         records: list[Record | DeadRecord] = []
         for message in messages:
             error = message.error()
@@ -232,7 +247,7 @@ class KafkaLog:
                         sending.value,
                         sending.key,
                         sending.partition,
-                        headers=headers_of(sending, self.deployment),
+                        headers=cast(Any, headers_of(sending, self.deployment)),
                     )
                     break
                 except BufferError:
@@ -292,7 +307,7 @@ class KafkaLog:
         self._own.assign([TopicPartition(self._events_topic, lane, start)])
         quiet = 0
         while quiet < 10:
-            message = self._own.poll(1.0)
+            message = cast("_Message | None", self._own.poll(1.0))
             if message is None:
                 quiet += 1
                 continue

@@ -1,6 +1,6 @@
 """Runs a worker in a thread of its own: progress, readiness, waiting while a dependency is away.
 
-Rule 1: a dependency that is down stops the loop, not the process: it keeps polling with nothing started and tries again.
+Rule 1: a dependency that is down stops the loop, not the process: it polls with nothing started, and tries again.
 Rule 2: liveness is the loop's progress; readiness is that lanes are served and dependencies answer.
 Rule 3: what cannot heal by waiting (another cluster, topics made anew) ends the process with its reason.
 """

@@ -15,7 +15,6 @@ from sqlalchemy import create_engine, text
 from onematter.contracts.connections import DatabaseConnection
 from onematter.contracts.topics import Deployment
 
-
 # Alembic tells at INFO what dialect it found, at each start.
 logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 

@@ -1,4 +1,7 @@
-"""A service's process: reads the environment, starts the loop, the gRPC doors and the metrics, and ends them in order."""
+"""A service's process: reads the environment, starts loop, gRPC doors and metrics, and ends them in order."""
+
+# Generated gRPC code has no types.
+# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 
@@ -178,7 +181,9 @@ async def _grpc_server(
     return server, probe
 
 
-async def _gauges(loop: Loop, parts: Parts, queries: Queries, metrics: Metrics, probe: health.aio.HealthServicer) -> None:
+async def _gauges(
+    loop: Loop, parts: Parts, queries: Queries, metrics: Metrics, probe: health.aio.HealthServicer
+) -> None:
     """What is cheaper to ask for now and then than to count."""
     while True:
         serving = health_pb2.HealthCheckResponse.SERVING

@@ -3,6 +3,9 @@
 Refuses topics that exist with another number of partitions or with senders' times, naming the way out.
 """
 
+# The library does not type what its admin client gives back.
+# pyright: reportPrivateImportUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import os

@@ -7,14 +7,16 @@ Rule 2: legal time is the broker's (LogAppendTime), never a sender's clock.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from onematter.backbone.v1.ledger_pb2 import Header, Outbox, OutgoingRecord
+from onematter.backbone.v1.ledger_pb2 import Headers as OutboxHeaders
+from onematter.backbone.v1.ledger_pb2 import Outbox
 from onematter.contracts.headers import CONTENT_TYPE, Headers, rfc3339
 
 MAX_KEY_LENGTH = 128
+MAX_HEADERS_LENGTH = 2048
 
 
 class MalformedRecord(ValueError):
@@ -88,6 +90,9 @@ def read(
         text = key.decode("ascii") if key else ""
         if len(text) > MAX_KEY_LENGTH:
             raise MalformedRecord(f"the key is longer than {MAX_KEY_LENGTH} characters")
+        told = f"{text}{kind}{identity}{traceparent}{writer}"
+        if len(told) > MAX_HEADERS_LENGTH or "\0" in told:
+            raise MalformedRecord("key or headers hold a NUL, or too much")
     except (ValueError, AttributeError, TypeError) as error:
         reason = str(error) if isinstance(error, MalformedRecord) else "a header or the key is malformed"
         return DeadRecord(topic, partition, offset, timestamp_unix_ms, key or b"", value or b"", headers or [], reason)
@@ -156,39 +161,37 @@ def headers_of(sending: Sending, deployment: str) -> Headers:
     return headers
 
 
-def encode_outbox(sendings: Iterable[Sending]) -> bytes:
+def encode_outbox(sendings: Sequence[Sending]) -> bytes:
     """One blob of finished records."""
     return Outbox(
-        records=[
-            OutgoingRecord(
-                topic=s.topic,
-                partition=s.partition,
-                key=s.key,
-                value=s.value,
-                type=s.type,
-                sequence=s.sequence,
-                time_unix_ms=s.time_unix_ms,
-                traceparent=s.traceparent,
-                headers=[Header(name=name, value=value) for name, value in s.headers],
-            )
+        topics=[s.topic for s in sendings],
+        partitions=[s.partition for s in sendings],
+        keys=[s.key for s in sendings],
+        values=[s.value for s in sendings],
+        types=[s.type for s in sendings],
+        sequences=[s.sequence for s in sendings],
+        times_unix_ms=[s.time_unix_ms for s in sendings],
+        traceparents=[s.traceparent for s in sendings],
+        headers=[
+            OutboxHeaders(names=[name for name, _ in s.headers], values=[value for _, value in s.headers])
             for s in sendings
-        ]
+            if not s.sequence
+        ],
     ).SerializeToString()
 
 
 def decode_outbox(blob: bytes) -> list[Sending]:
     """The records of a blob, in their order."""
-    return [
-        Sending(
-            r.topic,
-            r.partition,
-            r.key,
-            r.value,
-            r.type,
-            r.sequence,
-            r.time_unix_ms,
-            r.traceparent,
-            [(h.name, h.value) for h in r.headers],
-        )
-        for r in Outbox.FromString(blob).records
-    ]
+    box = Outbox.FromString(blob)
+    whole = iter(box.headers)
+    sendings: list[Sending] = []
+    for row in zip(
+        box.topics, box.partitions, box.keys, box.values, box.types, box.sequences,
+        box.times_unix_ms, box.traceparents, strict=True,
+    ):  # fmt: skip
+        sending = Sending(*row)
+        if not sending.sequence:
+            found = next(whole)
+            sending.headers = list(zip(found.names, found.values, strict=True))
+        sendings.append(sending)
+    return sendings

@@ -35,6 +35,8 @@ from onematter.contracts.topics import TopicTable
 RECORD_OVERHEAD_BYTES = 4096
 MAX_REQUEST_ID_LENGTH = 64
 MAX_PRINCIPAL_LENGTH = 128
+TRACE_ID_LENGTH = 32
+MAX_COMMAND_BYTES = 262_144
 
 
 class Oversized(ValueError):
@@ -200,17 +202,18 @@ class UnitOfWork(Generic[S, C, E]):
         if parked is not None and parked.parked:
             self.park(step, held, record, "behind a parked record", letter=False)
             return
-        actor: Actor = command.actor
-        principal, request_id = actor.principal, command.request_id
+        refused = malformed_request(command, len(record.value))
+        # Of a request that is malformed no more is kept than an outcome needs.
+        actor: Actor = (
+            command.actor if refused is None else Actor(principal=command.actor.principal[:MAX_PRINCIPAL_LENGTH])
+        )
+        principal, request_id = actor.principal, command.request_id[:MAX_REQUEST_ID_LENGTH]
         if books.find_outcome(held.ledger, principal, request_id, record.digest) is not None:
             step.count("duplicates")
             return
         context = Context(record.timestamp_unix_ms, record.partition, record.offset, held.ledger)
-        refused = _malformed_request(command) or (
-            refuse(_name(command), "request_id", Reason.REASON_REQUEST_ID_REUSED)
-            if books.is_reused(held.ledger, principal, request_id)
-            else None
-        )
+        if refused is None and books.is_reused(held.ledger, principal, request_id):
+            refused = refuse(_name(command), "request_id", Reason.REASON_REQUEST_ID_REUSED)
         if refused is not None:
             event = self._refusal(refused)
         else:
@@ -218,9 +221,12 @@ class UnitOfWork(Generic[S, C, E]):
                 held.state = self.aggregate.absorb(held.state, command, context)
             event = self._decide(held, command, context)
         cause = Cause(
-            id=record.id, digest=record.digest, principal=principal, request_id=request_id,
-            received=record.value,
-        )  # fmt: skip
+            id=record.id,
+            digest=record.digest,
+            principal=principal,
+            request_id=request_id,
+            received=record.value if len(record.value) <= MAX_COMMAND_BYTES else b"",
+        )
         cause.position.topic = record.topic
         if event is None:
             self._keep_outcome(held, record.key, cause, record.timestamp_unix_ms, None)
@@ -258,7 +264,7 @@ class UnitOfWork(Generic[S, C, E]):
             step.count("refusals")
         stream = books.sent(held.ledger, self.events_topic)
         stream.last_sequence += 1
-        trace = traceparent or f"00-{matter_id:0>32.32}-{matter_id[:16]:0>16}-00"
+        trace = traceparent or _trace_of(matter_id)
         step.touched[matter_id] = held
         if cause.request_id or cause.received:
             self._keep_outcome(held, matter_id, cause, now_unix_ms, event)
@@ -294,7 +300,7 @@ class UnitOfWork(Generic[S, C, E]):
                     stream.last_sequence,
                     now_unix_ms,
                     trace,
-                )  # fmt: skip
+                )
             )
         for wanted in effects.timers:
             entry = books.timer(held.ledger, wanted.name)
@@ -329,8 +335,9 @@ class UnitOfWork(Generic[S, C, E]):
         member = message.WhichOneof(oneof) or ""
         known = self._types.get((type(message), member))
         if known is None:
-            field = message.DESCRIPTOR.fields_by_name[member]
-            known = self._types[type(message), member] = field.message_type.full_name
+            kind = message.DESCRIPTOR.fields_by_name[member].message_type
+            assert kind is not None, "a oneof of events or commands has messages only"
+            known = self._types[type(message), member] = kind.full_name
         return known
 
     def _keep_outcome(self, held: Held[S], matter_id: str, cause: Cause, now_unix_ms: int, event: Any) -> None:
@@ -385,13 +392,22 @@ def record_time(event: Any) -> int:
     return event.time.seconds * 1000 + event.time.nanos // 1_000_000
 
 
+def _trace_of(matter_id: str) -> str:
+    """A trace (W3C Trace Context) of its own for a matter that came without one: its id is the trace's."""
+    if len(matter_id) == TRACE_ID_LENGTH:
+        return f"00-{matter_id}-{matter_id[:16]}-00"
+    return ""
+
+
 def _name(command: Any) -> str:
     return command.WhichOneof("command") or ""
 
 
-def _malformed_request(command: Any) -> CommandRefused | None:
-    """Who asks, and under which name, must be there before anything can be kept for it."""
+def malformed_request(command: Any, size_bytes: int) -> CommandRefused | None:
+    """Who asks, and under which name, must be there before anything is kept for it; and it must fit into an event."""
     refusal = Refusal(_name(command))
+    if size_bytes > MAX_COMMAND_BYTES:
+        refusal.add("", Reason.REASON_COMMAND_TOO_LARGE, {"max_bytes": str(MAX_COMMAND_BYTES)})
     for field, text, limit in (
         ("request_id", command.request_id, MAX_REQUEST_ID_LENGTH),
         ("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH),
@@ -400,4 +416,6 @@ def _malformed_request(command: Any) -> CommandRefused | None:
             refusal.add(field, Reason.REASON_FIELD_MISSING)
         elif len(text) > limit:
             refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
+        elif "\0" in text:
+            refusal.add(field, Reason.REASON_FIELD_MALFORMED)
     return refusal.outcome() if refusal else None

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from enum import Enum
+from itertools import islice
 from typing import Generic, Protocol
 
 from onematter.backbone.ports import BadData, Fenced, Log, Store, Unavailable
@@ -66,7 +67,7 @@ class Worker(Generic[S, C, E]):
         max_batch: int = 1000,
         cached_aggregates: int = 20_000,
         housekeeping_ms: int = 200,
-        checkpoint_ms: int = 2000,
+        checkpoint_ms: int = 30_000,
     ) -> None:
         self.unit, self.log, self.store, self.observer = unit, log, store, observer
         self.clock_unix_ms = clock_unix_ms
@@ -81,7 +82,7 @@ class Worker(Generic[S, C, E]):
         self._housekeeping_at = self._checkpoint_at = 0
 
     def advance(self, timeout_seconds: float = 0.1) -> Phase:
-        """Take the next phase; returns the one taken. Raises Unavailable after the worker is set to take its lanes anew."""
+        """Take the next phase; returns the one taken. Raises Unavailable once it is set to take its lanes anew."""
         phase = self.phase
         try:
             if phase is Phase.TAKE:
@@ -125,9 +126,9 @@ class Worker(Generic[S, C, E]):
         self.store.rollback()
         self._cache.clear()
         self._step = None
+        self.phase = Phase.TAKE
         self.log.stop()
         self.keep_alive(0.2)
-        self.phase = Phase.TAKE
 
     def _take(self) -> None:
         self._cache.clear()
@@ -146,22 +147,23 @@ class Worker(Generic[S, C, E]):
         """A service restored from an older database takes over what the world has seen of it already."""
         end = self.log.own_events_end(row.lane)
         if end > row.own_offset:
-            step: Step[S, E] = Step()
-            folded = False
-            for record in self.log.own_events(row.lane, row.own_offset, end):
-                if record.writer != self.unit.deployment:
-                    continue
-                held = self._held([(record.key, row.lane)])[record.key]
-                folded |= self.unit.fold(step, held, record)
-            if folded:
-                row.own_offset = end
-                self.store.begin({row.lane: row.epoch})
-                self.store.write(step)
-                self.store.write_lanes(step, self.lanes)
-                self.store.commit()
-                row.next_position += row.lane in step.sendings
-                self.observer.trouble("restored")
+            own = (r for r in self.log.own_events(row.lane, row.own_offset, end) if r.writer == self.unit.deployment)
+            while chunk := list(islice(own, self.max_batch)):
+                self._fold(row, chunk)
         row.own_offset = end
+
+    def _fold(self, row: LaneRow, records: Sequence[Record]) -> None:
+        step: Step[S, E] = Step()
+        held = self._held([(record.key, row.lane) for record in records])
+        folded = [self.unit.fold(step, held[record.key], record) for record in records]
+        if any(folded):
+            self.store.begin({row.lane: row.epoch})
+            self.store.write(step)
+            self.store.write_lanes(step, self.lanes)
+            self.store.commit()
+            row.next_position += row.lane in step.sendings
+            self.observer.trouble("restored")
+        self._cache.clear()
 
     def _poll(self, timeout_seconds: float) -> None:
         records = self.log.poll(self.max_batch, timeout_seconds)
@@ -279,10 +281,8 @@ class Worker(Generic[S, C, E]):
         blocked: set[tuple[str, str, str]] = set()
         for row in replays:
             stream = (row.record.key, row.record.writer, row.record.topic)
-            if stream not in blocked and not self._attempt(whole, None, lambda step, row=row: self._replay(step, row)):
+            if stream in blocked or not self._attempt(whole, None, lambda step, row=row: self._replay(step, row)):
                 blocked.add(stream)
-        for row in replays:
-            if (row.record.key, row.record.writer, row.record.topic) in blocked:
                 row.action = ""
         self.store.write(Step(parked=[row for row in replays if not row.action]))
         self._cache.clear()

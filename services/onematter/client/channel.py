@@ -1,7 +1,8 @@
 """onematter over gRPC: one deadline and one error tree for every call.
 
 Rule 1: every call has a deadline.
-Rule 2: what a service says in google.rpc.Status becomes an exception of onematter.client.errors; callers never see gRPC.
+Rule 2: what a service says in google.rpc.Status becomes an exception of onematter.client.errors;
+callers never see gRPC.
 Rule 3: a deployment is named as in the topics table, as `intake` or `approval-city`.
 """
 
@@ -185,9 +186,7 @@ class Services:
         request = archive.GetReceiptRequest(matter_id=checked_id(matter_id))
         return self._call(stub.GetReceipt, request).receipt
 
-    def parked(
-        self, deployment: str, request: operations.ListParkedRequest
-    ) -> operations.ListParkedResponse:
+    def parked(self, deployment: str, request: operations.ListParkedRequest) -> operations.ListParkedResponse:
         """One page of a deployment's parked records."""
         stub = OperationsServiceStub(self._channel(deployment))
         return self._call(stub.ListParked, request)
@@ -267,7 +266,7 @@ def _violations(error: grpc.RpcError) -> list[Violation]:
                 detail.Unpack(message)
     if refused.violations:
         return list(refused.violations)
-    reasons = {name.removeprefix("REASON_"): number for name, number in Reason.items()}
+    reasons: dict[str, Any] = {name.removeprefix("REASON_"): number for name, number in Reason.items()}
     found = [
         Violation(
             field=one.field,

@@ -26,7 +26,7 @@ class OneMatterError(Exception):
     code = "error"
     exit_code = 1
 
-    def document(self, language: str) -> dict[str, Any]:  # noqa: ARG002
+    def document(self, language: str) -> dict[str, Any]:
         """The error as a JSON document."""
         return {"code": self.code, "message": str(self)}
 
@@ -94,10 +94,10 @@ class DeadlineExceeded(OneMatterError):
     exit_code = 5
 
 
-def reason_name(number: int) -> str:
+def reason_name(number: Any) -> str:
     """The name of a reason code without its prefix; its number when this version does not know it."""
     if number in Reason.values():
-        return Reason.Name(Reason.ValueType(number)).removeprefix("REASON_")
+        return Reason.Name(number).removeprefix("REASON_")
     return str(number)
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.errors import KafkaError
+from kafka.structs import TopicPartition
 
 from onematter.client.errors import DeadlineExceeded, Unavailable
 from onematter.client.publisher import partition_key, unavailable
@@ -56,7 +57,7 @@ class Follower:
         return event
 
     def _ends(self, event: MatterEvent) -> bool:
-        """Whether a refusal means that there will be no matter: it is of the hand-in, and not of a second use of its id."""
+        """Whether a refusal ends the matter: it is of the hand-in, and not of a second use of its id."""
         cause = event.cause
         if self.accepted or keys.matter_id(cause.principal, cause.request_id) != self.matter_id:
             return False

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from google.protobuf.message import Message
@@ -80,11 +80,11 @@ class MaterialInput:
 AnyMaterial: TypeAlias = "str | Path | MaterialFile | MaterialInput | Material"
 
 
-def number_of(enum: object, prefix: str, text: str | int, field: str) -> int:
+def number_of(enum: Any, prefix: str, text: str | int, field: str) -> Any:
     """The number of an enum's value by its short name, as `city` or `CITY`. Raises Invalid with what is allowed."""
     if isinstance(text, int):
         return text
-    names = {name.removeprefix(prefix): number for name, number in enum.items() if number}  # pyright: ignore
+    names = {name.removeprefix(prefix): number for name, number in enum.items() if number}
     number = names.get(text.upper().replace("-", "_"))
     if number is None:
         raise Invalid(f"{field}: no such value; give one of {', '.join(n.lower() for n in names)}")
@@ -93,12 +93,12 @@ def number_of(enum: object, prefix: str, text: str | int, field: str) -> int:
 
 def level_number(level: str | int, field: str = "level") -> Level:
     """A level by its name, as `city`. Raises Invalid."""
-    return Level.ValueType(number_of(Level, "LEVEL_", level, field))
+    return number_of(Level, "LEVEL_", level, field)
 
 
 def channel_number(channel: str | int) -> Channel:
     """A channel by its name, as `web`. Raises Invalid."""
-    return Channel.ValueType(number_of(Channel, "CHANNEL_", channel, "channel"))
+    return number_of(Channel, "CHANNEL_", channel, "channel")
 
 
 def actor_of(
@@ -115,8 +115,8 @@ def actor_of(
         raise Invalid("principal: it is empty; say who acts")
     return Actor(
         principal=principal,
-        role=ActorRole.ValueType(number_of(ActorRole, "ACTOR_ROLE_", role, "role")),
-        rank=Rank.ValueType(number_of(Rank, "RANK_", rank, "rank")),
+        role=number_of(ActorRole, "ACTOR_ROLE_", role, "role"),
+        rank=number_of(Rank, "RANK_", rank, "rank"),
         level=level_number(level),
         division=division,
         department=department,
@@ -145,9 +145,7 @@ def material_of(given: AnyMaterial) -> Material:
         return given
     if isinstance(given, str | Path):
         given = MaterialFile(given)
-    trust_class = TrustClass.ValueType(
-        number_of(TrustClass, "TRUST_CLASS_", given.trust_class, "materials.trust_class")
-    )
+    trust_class = number_of(TrustClass, "TRUST_CLASS_", given.trust_class, "materials.trust_class")
     if isinstance(given, MaterialInput):
         return Material(
             material_id=given.material_id,
@@ -186,15 +184,15 @@ def application_of(
     for position, party in enumerate(parties, 1):
         party_id = party.party_id or f"p{position}"
         role = number_of(PartyRole, "PARTY_ROLE_", party.role, f"parties[{position}].role")
-        application.parties.add(party_id=party_id, role=PartyRole.ValueType(role))
-        kind = 0
+        application.parties.add(party_id=party_id, role=role)
+        kind: Any = 0
         if party.identifier_kind:
             field = f"parties[{position}].identifier_kind"
             kind = number_of(IdentifierKind, "IDENTIFIER_KIND_", party.identifier_kind, field)
         personal_data.parties.add(
             party_id=party_id,
             name=party.name,
-            identifier_kind=IdentifierKind.ValueType(kind),
+            identifier_kind=kind,
             identifier=party.identifier,
             mobile=party.mobile,
             address=party.address,
@@ -215,9 +213,7 @@ def submit_command(
     language: str = "",
 ) -> IntakeCommand:
     """Hand in one matter (提交一件事)."""
-    command = IntakeCommand(
-        request_id=request_id, matter_id=keys.matter_id(actor.principal, request_id), actor=actor
-    )
+    command = IntakeCommand(request_id=request_id, matter_id=keys.matter_id(actor.principal, request_id), actor=actor)
     submit = command.submit_matter
     submit.matter_code = matter_code
     submit.division = division
@@ -235,9 +231,7 @@ def withdraw_command(actor: Actor, request_id: str, matter_id: str, reason: str)
     return command
 
 
-def visit_command(
-    actor: Actor, request_id: str, matter_id: str, reason: str, division: str = ""
-) -> IntakeCommand:
+def visit_command(actor: Actor, request_id: str, matter_id: str, reason: str, division: str = "") -> IntakeCommand:
     """Note that the applicant came in person (跑动一次)."""
     command = IntakeCommand(request_id=request_id, matter_id=checked_id(matter_id), actor=actor)
     command.record_visit.reason = reason
@@ -247,9 +241,7 @@ def visit_command(
 
 def claim_command(actor: Actor, request_id: str, matter_id: str, item_id: str) -> ApprovalCommand:
     """Put one's name to a task (签收)."""
-    command = ApprovalCommand(
-        request_id=request_id, matter_id=checked_id(matter_id), actor=actor, item_id=item_id
-    )
+    command = ApprovalCommand(request_id=request_id, matter_id=checked_id(matter_id), actor=actor, item_id=item_id)
     command.claim_task.SetInParent()
     return command
 
@@ -258,9 +250,7 @@ def decide_command(
     actor: Actor, request_id: str, matter_id: str, item_id: str, grant: bool, opinion: str
 ) -> ApprovalCommand:
     """Decide a task (作出决定): grant (准予) or deny (不予), with an opinion."""
-    command = ApprovalCommand(
-        request_id=request_id, matter_id=checked_id(matter_id), actor=actor, item_id=item_id
-    )
+    command = ApprovalCommand(request_id=request_id, matter_id=checked_id(matter_id), actor=actor, item_id=item_id)
     command.decide_task.decision = Decision.DECISION_GRANT if grant else Decision.DECISION_DENY
     command.decide_task.opinion = opinion
     return command
@@ -283,9 +273,11 @@ def headers_of(command: IntakeCommand | ApprovalCommand, now_unix_ms: int) -> he
     """The record's headers: CloudEvents, with the request_id as the event's id and the sender as its source."""
     member = command.WhichOneof("command")
     assert member is not None, "a command without content"
+    kind = command.DESCRIPTOR.fields_by_name[member].message_type
+    assert kind is not None, "every command is a message"
     return headers.outside(
         id=command.request_id,
         source=f"/clients/{quote(command.actor.principal, safe='')}",
-        type=command.DESCRIPTOR.fields_by_name[member].message_type.full_name,
+        type=kind.full_name,
         time_unix_ms=now_unix_ms,
     )

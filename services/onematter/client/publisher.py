@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
@@ -30,19 +29,6 @@ def partition_key(serialized_key: bytes, all_partitions: list[int]) -> int:
     return sorted(all_partitions)[keys.partition_of(serialized_key, len(all_partitions))]
 
 
-class _Murmur2:
-    """kafka-python's partitioner interface over `partition_key`; every record here has a key."""
-
-    def partition(
-        self, topic: str, key: Any, serialized_key: bytes, value: Any, serialized_value: bytes, cluster: Any
-    ) -> int:
-        del key, value, serialized_value
-        return partition_key(serialized_key, list(cluster.partitions_for_topic(topic)))
-
-    def on_new_batch(self, topic: str, cluster: Any, prev_partition: int) -> None:
-        del topic, cluster, prev_partition
-
-
 class Publisher:
     """One producer, made at the first write. Safe to use from several threads."""
 
@@ -59,10 +45,15 @@ class Publisher:
         same request_id has the same effect once. Raises Invalid when the record is too large.
         """
         headers = headers_of(command, time.time_ns() // 1_000_000)
+        key = command.matter_id.encode()
         try:
-            sent = self._made().send(
-                topic, key=command.matter_id.encode(), value=value_of(command), headers=headers
-            )
+            producer = self._made()
+            partition = partition_key(key, list(producer.partitions_for(topic)))
+        except KafkaError as error:
+            # Nothing was sent yet, also when this took too long.
+            raise unavailable(self._connection, error) from None
+        try:
+            sent = producer.send(topic, key=key, value=value_of(command), headers=headers, partition=partition)
             return sent.get(timeout=self._timeout_seconds).timestamp
         except MessageSizeTooLargeError:
             limit = table().max_message_bytes
@@ -91,12 +82,11 @@ class Publisher:
                     **self._connection.kafka_python(),
                     acks="all",
                     enable_idempotence=True,
-                    partitioner=_Murmur2(),
                     allow_auto_create_topics=False,
                     max_block_ms=int(self._timeout_seconds * 1000),
                     delivery_timeout_ms=int(self._timeout_seconds * 1000),
                     request_timeout_ms=int(self._timeout_seconds * 1000),
-                    bootstrap_timeout_ms=int(self._timeout_seconds * 1000),
+                    bootstrap_timeout_ms=int(self._timeout_seconds * 1000),  # pyright: ignore[reportCallIssue]
                     max_request_size=table().max_message_bytes,
                 )
             return self._producer

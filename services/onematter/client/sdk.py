@@ -94,9 +94,9 @@ class OneMatter:
     ) -> Submission:
         """Hand in one matter (提交一件事).
 
-        A material is a path (its name without suffix is the material's id), a MaterialFile, or a MaterialInput by digest.
-        Without parties the principal is the applicant. Give a `request_id` of your own (1 to 64 characters) where
-        the same hand-in may be tried again; the matter's id follows from it.
+        A material is a path (its name without suffix is the material's id), a MaterialFile, or a MaterialInput by
+        digest. Without parties the principal is the applicant. Give a `request_id` of your own (1 to 64 characters)
+        where the same hand-in may be tried again; the matter's id follows from it.
         """
         request = request_id or uuid.uuid4().hex
         people = parties or (PartyInput(name=self._actor.principal),)
@@ -122,9 +122,7 @@ class OneMatter:
         self._publisher.write(INTAKE_COMMANDS, command)
         return command.request_id
 
-    def record_visit(
-        self, matter_id: str, reason: str, *, division: str = "", request_id: str | None = None
-    ) -> str:
+    def record_visit(self, matter_id: str, reason: str, *, division: str = "", request_id: str | None = None) -> str:
         """Note that the applicant came in person (跑动一次); return the request_id."""
         command = visit_command(self._actor, request_id or uuid.uuid4().hex, matter_id, reason, division)
         self._publisher.write(INTAKE_COMMANDS, command)
@@ -186,9 +184,7 @@ class OneMatter:
         if division:
             topics = [table().destination(number, division).events_topic]
         else:
-            serving = [
-                d for d in table().deployments.values() if d.service == "approval" and d.level == number
-            ]
+            serving = [d for d in table().deployments.values() if d.service == "approval" and d.level == number]
             topics = [table().events_topic(d.name) for d in serving]
 
         def decide(task: inbox.Task, grant: bool, opinion: str, request_id: str) -> None:

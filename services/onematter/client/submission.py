@@ -76,12 +76,9 @@ def read(text: str, directory: Path) -> Form:
         request_id=_text(root, "request_id"),
         facts=facts,
         materials=tuple(
-            _material(one, f"materials[{position}]", directory)
-            for position, one in enumerate(_list(root, "materials"))
+            _material(one, f"materials[{position}]", directory) for position, one in enumerate(_list(root, "materials"))
         ),
-        parties=tuple(
-            _party(one, f"parties[{position}]") for position, one in enumerate(_list(root, "parties"))
-        ),
+        parties=tuple(_party(one, f"parties[{position}]") for position, one in enumerate(_list(root, "parties"))),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from google.protobuf.message import DecodeError
 
@@ -61,7 +62,7 @@ def _checks(case_file: CaseFile, receipt: Receipt) -> Iterator[Check]:
     yield Check("seal", f"case file and receipt of matter {receipt.matter_id} carry the same seal")
 
     places = [_place(record) for record in case_file.records]
-    for before, after in zip(places, places[1:], strict=False):
+    for before, after in pairwise(places):
         _need(before < after, f"record {_name(after)} stands after {_name(before)}: wrong order, or twice")
     yield Check("order", f"{len(places)} records in the order of (writer, topic, sequence), none twice")
 

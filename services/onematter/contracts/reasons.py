@@ -1,10 +1,10 @@
 """What a refusal says to a person: the rule that was broken, and the way out, per language.
 
 Rule 1: the contract carries codes and parameters; text is made here, at the edge, and nowhere else.
-Rule 2: every code has a text in every language, and a text is always whole: a clause in square brackets stands only when
-all its parameters came with the violation.
-Rule 3: making a text never fails. Parameters that no text asks for are passed over, and those that it asks for are shown
-without control characters.
+Rule 2: every code has a text in every language, and a text is always whole: a clause in square brackets stands only
+when all its parameters came with the violation.
+Rule 3: making a text never fails. Parameters that no text asks for are passed over, and those that it asks for are
+shown without control characters.
 """
 
 from __future__ import annotations
@@ -159,7 +159,8 @@ _TEXTS: dict[int, tuple[tuple[str, str], tuple[str, str]]] = {
     ),
     Reason.REASON_FIELD_TOO_LONG: (
         (
-            "此项过长[：最多 {limit} 个字符][：最多 {maximum_characters} 个字符][：最多 {max_characters} 个字符][：最多 {max_entries} 项]。",
+            "此项过长[：最多 {limit} 个字符][：最多 {maximum_characters} 个字符]"
+            "[：最多 {max_characters} 个字符][：最多 {max_entries} 项]。",
             _RENEW_ZH,
         ),
         (

@@ -128,7 +128,7 @@ def parse(document: Mapping[str, Any]) -> TopicTable:
     }
     _check(deployments, topics)
     return TopicTable(
-        partitions=int(os.environ.get("ONEMATTER_PARTITIONS", defaults["partitions"])),
+        partitions=int(os.environ.get("ONEMATTER_PARTITIONS", str(defaults["partitions"]))),
         config={
             "retention.ms": str(defaults["retention_ms"]),
             "cleanup.policy": defaults["cleanup_policy"],

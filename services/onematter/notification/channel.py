@@ -77,7 +77,11 @@ class FileChannel:
                     os.unlink(entry.path)
 
     def deliver(self, letter: Letter) -> str:
-        """Write the letter's file unless it stands there. Costs some 40 µs."""
+        """Write the letter's file unless it stands there.
+
+        Costs 40 to 60 µs on ext4; ten times that where thousands of files were deleted in the last minutes, since
+        ext4 does not give out their inodes again so soon.
+        """
         notice_id = letter.notice.notice_id
         folder = f"{self._directory}/{notice_id[:2]}"
         path = f"{folder}/{notice_id}.json"

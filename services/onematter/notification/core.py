@@ -172,15 +172,11 @@ def evolve(state: NoticesState, event: NoticeEvent) -> NoticesState:
 
 
 def react(state: NoticesState, event: NoticeEvent) -> Effects:  # noqa: ARG001
-    """Return the timer of the next attempt, or its end when a later attempt delivered the notice."""
-    match event.WhichOneof("event"):
-        case "notice_delayed":
-            name = _TIMER + event.notice_delayed.notice.notice_id
-            return Effects(timers=(SetTimer(name, unix_ms(event.notice_delayed.next_attempt)),))
-        case "notice_delivered" if event.notice_delivered.attempts > 1:
-            return Effects(timers=(SetTimer(_TIMER + event.notice_delivered.notice.notice_id, None),))
-        case _:
-            return NO_EFFECTS
+    """Return the timer of the next attempt; one that came due is gone, and delivery needs no other."""
+    if event.WhichOneof("event") != "notice_delayed":
+        return NO_EFFECTS
+    delayed = event.notice_delayed
+    return Effects(timers=(SetTimer(_TIMER + delayed.notice.notice_id, unix_ms(delayed.next_attempt)),))
 
 
 def delay_seconds(attempts: int) -> int:

@@ -1,9 +1,10 @@
 """Supervision's process: `python -m onematter.supervision [rebuild]`.
 
 Reads KAFKA_BOOTSTRAP_SERVERS (and the other settings of a Kafka connection), ONEMATTER_METRICS_ADDRESS
-(host:port, for metrics, health and indicators) and ONEMATTER_DATA_DIR. `rebuild` deletes the consumer group,
-the changelog and the local files, and starts: the indicators come again from the matters' events alone.
-Without `rebuild` a lost changelog is made and filled again in the same way. Exit codes: 0 after SIGTERM or
+(host:port, for metrics, health and indicators), ONEMATTER_DATA_DIR, and ONEMATTER_DEPLOYMENT (`supervision`
+unless given). `rebuild` deletes the consumer group, the changelog and the local files, and starts: the
+indicators come again from the matters' events alone. Without it a lost changelog is filled again likewise.
+Exit codes: 0 after SIGTERM or
 SIGINT; 2 for a setting or a topic that is missing; 1 for any other failure.
 """
 
@@ -21,7 +22,7 @@ from confluent_kafka import KafkaException
 from onematter.contracts.connections import KafkaConnection, SettingMissing
 from onematter.supervision.app import Supervision
 from onematter.supervision.http import HttpDoor
-from onematter.supervision.provision import Unprovisioned, admin_of, provide, remove_state
+from onematter.supervision.provision import Names, Unprovisioned, admin_of, provide, remove_state
 
 _FORMAT = "%(levelname)s %(name)s: %(message)s"
 
@@ -40,10 +41,11 @@ def main(action: str) -> None:
         connection = KafkaConnection.from_environment()
         address = _required("ONEMATTER_METRICS_ADDRESS")
         data_dir = Path(_required("ONEMATTER_DATA_DIR"))
+        names = Names.of(os.environ.get("ONEMATTER_DEPLOYMENT", "supervision"))
         admin = admin_of(connection)
         if action == "rebuild":
-            remove_state(admin, data_dir)
-        supervision = Supervision(connection, provide(admin), data_dir)
+            remove_state(admin, names, data_dir)
+        supervision = Supervision(connection, names, provide(admin, names), data_dir)
     except (SettingMissing, Unprovisioned, KafkaException) as error:
         print(f"supervision: {error}", file=sys.stderr)
         sys.exit(2)

@@ -22,7 +22,6 @@ from faust.types import TP
 from onematter.contracts.aggregate import Undecodable
 from onematter.contracts.connections import KafkaConnection
 from onematter.contracts.headers import rfc3339
-from onematter.contracts.topics import MATTER_EVENTS
 from onematter.supervision.core import (
     WINDOW_DAYS,
     Figures,
@@ -35,7 +34,7 @@ from onematter.supervision.core import (
 )
 from onematter.supervision.handlers import fact_from
 from onematter.supervision.metrics import Outcome, Tally
-from onematter.supervision.provision import APP_ID, SESSION_SECONDS, TABLE, Unprovisioned
+from onematter.supervision.provision import SESSION_SECONDS, TABLE, Names, Unprovisioned
 from onematter.supervision.store import Days, Indicators
 
 _EXPIRY_SECONDS = 3_600.0
@@ -59,11 +58,12 @@ def credentials_of(connection: KafkaConnection) -> faust.auth.Credentials | None
 class Supervision:
     """The app with its table, and what it answers."""
 
-    def __init__(self, connection: KafkaConnection, partitions: int, data_dir: Path) -> None:
+    def __init__(self, connection: KafkaConnection, names: Names, partitions: int, data_dir: Path) -> None:
         self.tally = Tally()
+        self._events_topic = names.events_topic
         self._ready = False
         self.app = faust.App(
-            APP_ID,
+            names.app_id,
             broker=[f"kafka://{server}" for server in connection.bootstrap_servers.split(",")],
             broker_credentials=credentials_of(connection),
             # A killed process stays a member this long, and the next one waits for it.
@@ -71,7 +71,7 @@ class Supervision:
             broker_heartbeat_interval=2.0,
             broker_request_timeout=90.0,
             consumer_auto_offset_reset="earliest",
-            datadir=data_dir / APP_ID,
+            datadir=data_dir / names.app_id,
             store="memory://",
             producer_acks=-1,
             producer_request_timeout=90.0,
@@ -85,8 +85,8 @@ class Supervision:
             loghandlers=[],
             worker_redirect_stdouts=False,
         )
-        self._events = self.app.topic(
-            MATTER_EVENTS,
+        events = self.app.topic(
+            names.events_topic,
             key_type=bytes,
             value_type=bytes,
             key_serializer="raw",
@@ -101,7 +101,7 @@ class Supervision:
         )
         table: Days = windowed.table
         self._indicators = Indicators(table)
-        self.app.agent(self._events, name="count")(self._count)
+        self.app.agent(events, name="count")(self._count)
         self.app.timer(_EXPIRY_SECONDS)(self._expire)
         self.app.on_partitions_revoked.connect(self._revoked)
 
@@ -158,14 +158,14 @@ class Supervision:
     async def _resume_from_table(self) -> None:
         after_day = _last_expired_day()
         self._indicators.expire(after_day)
-        places = [TP(MATTER_EVENTS, partition) for partition in sorted(self._partitions())]
+        places = [TP(self._events_topic, partition) for partition in sorted(self._partitions())]
         ends = await self.app.consumer.highwaters(*places)
         offsets: dict[TP, int] = {}
         for place in places:
             through = self._indicators.through(place.partition, after_day)
             if through is not None and through >= ends[place]:
                 raise Unprovisioned(
-                    f"the table is folded through offset {through} of {MATTER_EVENTS}[{place.partition}], "
+                    f"the table is folded through offset {through} of {self._events_topic}[{place.partition}], "
                     f"which ends at {ends[place]}: it belongs to another topic; "
                     "run `python -m onematter.supervision rebuild`"
                 )
@@ -173,6 +173,9 @@ class Supervision:
             offsets[place] = through or 0
         consumer: Any = self.app.consumer
         await consumer._commit(offsets)
+        for place, offset in offsets.items():
+            # Faust goes on to where the group's offsets point, but not to 0.
+            await consumer.seek(place, offset)
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         self._ready = False
@@ -181,7 +184,7 @@ class Supervision:
         self._indicators.expire(_last_expired_day())
 
     def _partitions(self) -> set[int]:
-        return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == MATTER_EVENTS}
+        return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._events_topic}
 
     def lag_records(self) -> int:
         """Records of the assigned partitions that are not read yet, as the last fetch knew it."""
@@ -189,7 +192,7 @@ class Supervision:
         return sum(
             max(0, (consumer.highwater(tp) or 0) - 1 - (consumer._read_offset.get(tp) or -1))
             for tp in consumer.assignment()
-            if tp.topic == MATTER_EVENTS
+            if tp.topic == self._events_topic
         )
 
     def figures(self) -> tuple[int, Mapping[str, Figures]]:

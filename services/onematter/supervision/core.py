@@ -37,10 +37,7 @@ _HOUR_MS = 3_600_000
 BUCKETS_MS: tuple[int, ...] = (
     *(50, 100, 200, 300, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000),
     *(minutes * 60_000 for minutes in (1, 5, 15, 30)),
-    *(
-        hours * _HOUR_MS
-        for hours in (1, 2, 4, 8, 16, 24, 36, 48, 72, 96, 120, 168, 240, 336, 480, 720, 1_080, 1_440)
-    ),
+    *(hours * _HOUR_MS for hours in (1, 2, 4, 8, 16, 24, 36, 48, 72, 96, 120, 168, 240, 336, 480, 720, 1_080, 1_440)),
 )
 
 
@@ -102,9 +99,7 @@ def level_name(level: int) -> str:
     return Level.Name(level).removeprefix("LEVEL_").lower() if level in Level.values() else "unspecified"
 
 
-def fold_finished(
-    row: Row | None, mark: Mark | None, fact: Finished, offset: int
-) -> tuple[Row | None, Mark | None]:
+def fold_finished(row: Row | None, mark: Mark | None, fact: Finished, offset: int) -> tuple[Row | None, Mark | None]:
     """The row and the mark to write, each None where it stays as it is (Rules 3 and 4)."""
     if mark is not None:
         return None, None
@@ -120,9 +115,7 @@ def fold_finished(
     return new, new_mark
 
 
-def fold_visit(
-    row: Row | None, mark: Mark, fact: VisitedAfterResult, offset: int
-) -> tuple[Row | None, Mark | None]:
+def fold_visit(row: Row | None, mark: Mark, fact: VisitedAfterResult, offset: int) -> tuple[Row | None, Mark | None]:
     """The row of the matter's own day and its mark, corrected; None where it stays as it is (Rules 2 to 4).
 
     The matter moves from the visits that its mark tells to those of the fact, which are one more unless a

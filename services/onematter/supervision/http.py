@@ -24,9 +24,7 @@ class HttpDoor(Service):
         host, _, port = address.rpartition(":")
         self._host, self._port = host.strip("[]") or "127.0.0.1", int(port)
         supervision.tally.registry.register(
-            WindowCollector(
-                lambda: supervision.figures()[1], supervision.lag_records, lambda: supervision.ready
-            )
+            WindowCollector(lambda: supervision.figures()[1], supervision.lag_records, lambda: supervision.ready)
         )
         self._runner: web.AppRunner | None = None
 

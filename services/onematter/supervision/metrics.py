@@ -71,9 +71,7 @@ LATENCY = Declared(
     ("level",),
     "Time from hand-in to result of the matters finished in the window, by leading level.",
 )
-LAG = Declared(
-    "onematter_supervision_lag_records", "gauge", "", (), "Records that supervision has not read yet."
-)
+LAG = Declared("onematter_supervision_lag_records", "gauge", "", (), "Records that supervision has not read yet.")
 READY = Declared(
     "onematter_supervision_ready",
     "gauge",
@@ -116,8 +114,7 @@ class WindowCollector(Collector):
             return
         yield GaugeMetricFamily(LAG.name, LAG.help, value=self._lag())
         finished, visits, visited = (
-            GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-            for metric in (FINISHED, VISITS, VISITED)
+            GaugeMetricFamily(metric.name, metric.help, labels=metric.labels) for metric in (FINISHED, VISITS, VISITED)
         )
         latency = GaugeHistogramMetricFamily(LATENCY.name, LATENCY.help, labels=LATENCY.labels)
         for level, of_level in self._figures().items():

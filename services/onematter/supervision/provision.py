@@ -11,6 +11,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -18,13 +19,11 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import KafkaError, NewTopic
 
 from onematter.contracts.connections import KafkaConnection
-from onematter.contracts.topics import MATTER_EVENTS
+from onematter.contracts.topics import table
 from onematter.supervision.core import DAY_MS, WINDOW_DAYS
 
-APP_ID = "onematter-supervision"
 TABLE = "indicators"
-CHANGELOG = f"{APP_ID}-{TABLE}-changelog"
-SESSION_SECONDS = 10
+SESSION_SECONDS = 6
 _CONFIG = {
     "cleanup.policy": "compact,delete",
     "retention.ms": str((WINDOW_DAYS + 2) * DAY_MS),
@@ -33,8 +32,35 @@ _CONFIG = {
     "min.cleanable.dirty.ratio": "0.2",
 }
 _DEADLINE_SECONDS = 30.0
+_TOPIC_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a deployment's supervision is called in Kafka; Faust makes the changelog's name from the app's."""
+
+    deployment: str
+    events_topic: str
+
+    @classmethod
+    def of(cls, deployment: str) -> Names:
+        """Names from the topics table. Raises Unprovisioned unless it lets the deployment read exactly one topic."""
+        inputs = table().inputs(deployment)
+        if len(inputs) != 1:
+            raise Unprovisioned(f"deployment {deployment} reads {len(inputs)} topics; let topics.toml name one")
+        return cls(deployment, inputs[0])
+
+    @property
+    def app_id(self) -> str:
+        """Faust's app, which is the consumer group."""
+        return f"onematter-{self.deployment}"
+
+    @property
+    def changelog(self) -> str:
+        """The table's changelog topic."""
+        return f"{self.app_id}-{TABLE}-changelog"
 
 
 class Unprovisioned(RuntimeError):
@@ -49,51 +75,51 @@ def admin_of(connection: KafkaConnection) -> AdminClient:
     return AdminClient(connection.librdkafka(), logger=silent)
 
 
-def provide(admin: AdminClient) -> int:
+def provide(admin: AdminClient, names: Names) -> int:
     """Make the changelog if it is absent; return the number of partitions. May be called again.
 
     Raises Unprovisioned when the matters' events are absent, or when the changelog has another number of
     partitions.
     """
-    partitions = _wait(lambda: _partitions(admin, MATTER_EVENTS))
+    partitions = _wait(lambda: _partitions(admin, names.events_topic), _TOPIC_SECONDS)
     if not partitions:
-        raise Unprovisioned(f"topic {MATTER_EVENTS} is absent; create the topics first")
-    if not _partitions(admin, CHANGELOG):
-        (created,) = admin.create_topics([NewTopic(CHANGELOG, partitions, config=_CONFIG)]).values()
+        raise Unprovisioned(f"topic {names.events_topic} is absent; create the topics first")
+    if not _partitions(admin, names.changelog):
+        (created,) = admin.create_topics([NewTopic(names.changelog, partitions, config=_CONFIG)]).values()
         try:
             created.result(_DEADLINE_SECONDS)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
-    found = _wait(lambda: _partitions(admin, CHANGELOG))
+    found = _wait(lambda: _partitions(admin, names.changelog))
     if found != partitions:
         raise Unprovisioned(
-            f"topic {CHANGELOG} has {found} partitions, {MATTER_EVENTS} has {partitions}; "
+            f"topic {names.changelog} has {found} partitions, {names.events_topic} has {partitions}; "
             "run `python -m onematter.supervision rebuild`"
         )
     return partitions
 
 
-def remove_state(admin: AdminClient, data_dir: Path) -> None:
+def remove_state(admin: AdminClient, names: Names, data_dir: Path) -> None:
     """Delete the consumer group, the changelog and the local files; what follows is a start from the events
     alone.
 
     Raises Unprovisioned when the group still has a member, before anything is deleted.
     """
-    _remove_group(admin)
-    if _partitions(admin, CHANGELOG):
-        (deleted,) = admin.delete_topics([CHANGELOG]).values()
+    _remove_group(admin, names.app_id)
+    if _partitions(admin, names.changelog):
+        (deleted,) = admin.delete_topics([names.changelog]).values()
         deleted.result(_DEADLINE_SECONDS)
-        if not _wait(lambda: not _partitions(admin, CHANGELOG)):
-            raise Unprovisioned(f"topic {CHANGELOG} is still there after its deletion; try again")
-    shutil.rmtree(data_dir / APP_ID, ignore_errors=True)
+        if not _wait(lambda: not _partitions(admin, names.changelog)):
+            raise Unprovisioned(f"topic {names.changelog} is still there after its deletion; try again")
+    shutil.rmtree(data_dir / names.app_id, ignore_errors=True)
 
 
-def _remove_group(admin: AdminClient) -> None:
+def _remove_group(admin: AdminClient, group: str) -> None:
     # A process that was killed stays a member until its session ends.
     deadline = time.monotonic() + SESSION_SECONDS + 5
     while True:
-        (removed,) = admin.delete_consumer_groups([APP_ID]).values()
+        (removed,) = admin.delete_consumer_groups([group]).values()
         try:
             removed.result(_DEADLINE_SECONDS)
             return
@@ -104,7 +130,7 @@ def _remove_group(admin: AdminClient) -> None:
             if code != KafkaError.NON_EMPTY_GROUP:
                 raise
         if time.monotonic() > deadline:
-            raise Unprovisioned(f"consumer group {APP_ID} has a member; stop supervision first")
+            raise Unprovisioned(f"consumer group {group} has a member; stop supervision first")
         time.sleep(0.2)
 
 
@@ -114,8 +140,8 @@ def _partitions(admin: AdminClient, topic: str) -> int:
     return len(metadata.partitions) if metadata and metadata.error is None else 0
 
 
-def _wait(condition: Callable[[], int]) -> int:
-    deadline = time.monotonic() + _DEADLINE_SECONDS
+def _wait(condition: Callable[[], int], seconds: float = _DEADLINE_SECONDS) -> int:
+    deadline = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < deadline:
         time.sleep(0.1)
     return found

@@ -6,9 +6,10 @@ is written in order, so what survives a crash is a prefix of the steps, and the 
 where to read on. Faust's own committed offset does not say that: it is committed without waiting for the
 changelog.
 
-The store is `memory://`: about 350 bytes per counted matter of the last 90 days (1 GB for three million),
-read anew from the changelog at each start. Expired windows are dropped here by the hour, and in the
-changelog by its retention.
+The store is `memory://`: about 350 bytes per counted matter of the last 90 days, read anew from the changelog
+at each start, some 5,000 records a second. That is 1 GB and ten minutes for three million matters; beyond them
+the store wants to be a RocksDB. Expired windows are dropped here by the hour, and in the changelog by its
+retention.
 """
 
 from __future__ import annotations
@@ -65,9 +66,7 @@ class Days(faust.Table):
 
 def _end_when_lost(sent: Any) -> None:
     if not sent.cancelled() and sent.exception() is not None:
-        log.critical(
-            "a change could not be written to the changelog (%s); ending", type(sent.exception()).__name__
-        )
+        log.critical("a change could not be written to the changelog (%s); ending", type(sent.exception()).__name__)
         # At once: a later change that succeeds would hide the gap from the next start.
         os._exit(70)
 

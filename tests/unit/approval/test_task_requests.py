@@ -20,9 +20,14 @@ def test_an_empty_list_request_asks_for_what_waits() -> None:
 def test_a_list_request_with_everything() -> None:
     place = store.Place(7, "k", "02")
     request = ListTasksRequest(
-        level=3, division="330100", department="water", statuses=[3], matter_id="m", page_size=500,
+        level=Level.LEVEL_CITY,
+        division="330100",
+        department="water",
+        statuses=["TASK_STATUS_DECIDED"],
+        matter_id="m",
+        page_size=500,
         page_token=store.encode_token(place),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )
     request.deadline_before.seconds = 12
     assert wanted_of(request) == store.Wanted(
         statuses=frozenset({3}), limit=501, level=3, division="330100", department="water", matter_id="m",

@@ -26,10 +26,10 @@ COMMANDS = "onematter.approval.county.commands.v1"
 TASKS = "onematter.approval.county.events.v1"
 NOTICES = "onematter.notification.events.v1"
 
-MATTER = ("intake", MATTER_EVENTS)
-STREAMS = {MATTER: 3, ("intake", COMMANDS): 1, ("approval-county", TASKS): 2}
-
 Stream = tuple[str, str]
+
+MATTER: Stream = ("intake", MATTER_EVENTS)
+STREAMS: dict[Stream, int] = {MATTER: 3, ("intake", COMMANDS): 1, ("approval-county", TASKS): 2}
 
 
 def record(stream: Stream, sequence: int, value: bytes, type: str = "a.b.C") -> Record:

@@ -1,0 +1,106 @@
+# Everything that is done with this repository. `make` alone lists the targets.
+#
+# Needs make and a Python of 3.11 or later; PYTHON names another one than python3. KAFKA_BOOTSTRAP_SERVERS and
+# DATABASE_URL replace the embedded Kafka and PostgreSQL in `demo`, `up`, `test` and `bench`.
+# A stamp in .venv says what is installed there, so that a second run costs nothing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+LOCKS := deploy/locks
+PROTOS := $(shell find protos -name '*.proto')
+PYTEST := $(BIN)/python -m pytest
+CODE := services tests hatch_build.py
+
+IMAGE ?= onematter
+BASE_IMAGE ?= python:3.11-slim
+BUILDER ?= $(or $(shell command -v buildah),$(shell command -v docker),buildah)
+BUILDER_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help venv dev protos lock demo up down status test test-unit lint bench image clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+venv: $(VENV)/.stamp-package ## make .venv with what running needs
+
+dev: venv $(VENV)/.stamp-dev ## add what testing needs
+
+protos: venv ## compile protos/ into services/onematter/<area>/v1/
+	$(BIN)/python hatch_build.py
+
+lock: dev ## write deploy/locks/ again from pyproject.toml (UPGRADE=--upgrade: with the newest versions)
+	$(call compile,dev,--extra services --extra local --extra build --extra dev)
+	$(call compile,services,--extra services --constraint $(LOCKS)/dev.txt)
+	$(call compile,local,--extra services --extra local --extra build --constraint $(LOCKS)/dev.txt)
+	$(call compile,build,--extra build --constraint $(LOCKS)/dev.txt)
+
+demo: venv ## two matters through three levels, shown live; exit 0 only when both are completed and verified
+	@$(BIN)/onematter demo
+
+up: venv ## start the whole stack on this machine and print its addresses
+	@$(BIN)/onematter up
+
+down: venv ## stop it
+	@$(BIN)/onematter down
+
+status: venv ## tell what runs
+	@$(BIN)/onematter status
+
+test: dev lint ## every check and test, on a real Kafka and a real PostgreSQL
+	@mkdir -p build && rm -f build/tests.xml
+	@$(PYTEST) --durations=15 --durations-min=1 --junit-xml=build/tests.xml; \
+	  code=$$?; $(BIN)/python .ci/report.py build/tests.xml || { [ $$code -ne 0 ] || code=1; }; exit $$code
+
+test-unit: dev ## the fast tests, without servers
+	$(PYTEST) tests/unit tests/property tests/contract
+
+lint: dev ## style, types, imports and contracts
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/buf lint protos
+
+bench: dev ## matters a second, and hand-in to result, as a table and as build/bench.json
+	@mkdir -p build
+	$(BIN)/python -m tests.benchmark.bench
+
+image: ## the container image of all services (IMAGE, BASE_IMAGE, BUILDER, BUILDER_FLAGS)
+	$(BUILDER) build $(BUILDER_FLAGS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --file deploy/Dockerfile --tag $(IMAGE) .
+
+clean: ## remove all that was built: .venv, generated code, reports and caches (run `make down` first)
+	rm -rf $(VENV) build dist services/onematter/*/v1 .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find services tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.stamp-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'onematter needs Python 3.11 or later; $(PYTHON) is not. Name another one: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '$(PYTHON) has no ensurepip or venv. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.stamp-local: $(LOCKS)/local.txt | $(VENV)/.stamp-venv
+	@echo 'installing what $(LOCKS)/local.txt names (a minute or two)'
+	@$(PIP) install --quiet --require-hashes -r $(LOCKS)/local.txt
+	@touch $@
+
+$(VENV)/.stamp-package: pyproject.toml hatch_build.py $(PROTOS) | $(VENV)/.stamp-local
+	@echo 'installing onematter from services/, with protos/ compiled'
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.stamp-dev: $(LOCKS)/dev.txt | $(VENV)/.stamp-package
+	@echo 'installing what $(LOCKS)/dev.txt names'
+	@$(PIP) install --quiet --require-hashes -r $(LOCKS)/dev.txt
+	@touch $@
+
+define compile
+$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-header --no-annotate $(UPGRADE) $(2) --output-file $(LOCKS)/$(1).txt pyproject.toml
+endef

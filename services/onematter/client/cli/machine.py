@@ -1,0 +1,147 @@
+"""Everything on one machine: up, down, status, demo; and completion for shells.
+
+Rule 1: `onematter.local` and the services are optional extras; only these commands import them, when they run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+import click
+from click.shell_completion import get_completion_class
+from rich.console import Console
+
+from onematter.client import stack
+from onematter.client.cli.app import App, cli, common, grid, row
+from onematter.client.errors import Invalid, NotFound, OneMatterError, Unavailable
+
+EXTRA = 'pip install "onematter[services,local]"'
+
+
+def local_module(name: str) -> ModuleType:
+    """A module of onematter.local. Raises Invalid naming the extra when a package of it is missing."""
+    try:
+        return importlib.import_module(f"onematter.local.{name}")
+    except ModuleNotFoundError as error:
+        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
+
+
+def _load(home: Any) -> Any:
+    local, errors = local_module("stack"), local_module("errors")
+    try:
+        found = local.load(home)
+    except errors.LocalError as error:
+        raise Unavailable(str(error)) from None
+    if found is None:
+        raise NotFound(f"no stack runs in {home}; start one with `onematter up`")
+    return found
+
+
+def _addresses(addresses: Any) -> dict[str, Any]:
+    return {
+        "kafka": addresses.kafka_bootstrap_servers,
+        "database_url": addresses.database_url,
+        "services": {
+            name: {"grpc": address.grpc, "metrics": address.metrics} for name, address in addresses.services.items()
+        },
+    }
+
+
+def _show_addresses(out: Console, document: dict[str, Any]) -> None:
+    made = grid("", "gRPC", "metrics (HTTP)")
+    for name, address in document["services"].items():
+        row(made, name, address["grpc"] or "-", address["metrics"])
+    out.print(made)
+    out.print(f"Kafka       {document['kafka']}", markup=False, soft_wrap=True)
+    out.print(f"PostgreSQL  {document['database_url']}", markup=False, soft_wrap=True)
+
+
+@click.command()
+@common
+@click.pass_obj
+def up(app: App) -> None:
+    """Start Kafka, PostgreSQL and every service on this machine, leave them running, and print their addresses.
+
+    KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL replace the embedded parts. Data stay in .onematter (or $ONEMATTER_HOME).
+    """
+    local, errors = local_module("stack"), local_module("errors")
+
+    def progress(line: str) -> None:
+        click.echo(line, err=True)
+
+    try:
+        started = local.start(stack.directory(), detached=True, progress=progress)
+    except errors.LocalError as error:
+        raise Unavailable(str(error)) from None
+    except ModuleNotFoundError as error:
+        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
+    document = _addresses(started.addresses)
+    app.emit(document, lambda out: _show_addresses(out, document))
+
+
+@click.command()
+@common
+@click.pass_obj
+def down(app: App) -> None:
+    """Stop what `onematter up` started; data stay."""
+    home = stack.directory()
+    _load(home).stop()
+    app.emit({"stopped": str(home)}, lambda out: out.print("stopped"))
+
+
+@click.command()
+@common
+@click.pass_obj
+def status(app: App) -> None:
+    """Show how each process of the stack is, and the addresses. Exit code 3 when one is not ready."""
+    found = _load(stack.directory())
+    processes = [
+        {
+            "name": one.name,
+            "pid": one.pid,
+            "state": one.state,
+            "exit_code": one.exit_code,
+            "log": str(one.log),
+        }
+        for one in found.status()
+    ]
+    document = {"processes": processes, **_addresses(found.addresses)}
+
+    def show(out: Console) -> None:
+        made = grid("process", "pid", "state", "log")
+        for one in processes:
+            row(made, one["name"], one["pid"], one["state"], one["log"])
+        out.print(made)
+        _show_addresses(out, document)
+
+    app.emit(document, show)
+    if any(one["state"] != "ready" for one in processes):
+        raise click.exceptions.Exit(Unavailable.exit_code)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.pass_context
+def demo(context: click.Context) -> None:
+    """Run two real matters through three levels (工业项目落地, 大件运输) and show them live; exit 0 when verified."""
+    run = local_module("demo").main
+    previous, sys.argv = sys.argv, ["onematter demo", *context.args]
+    try:
+        code = run()
+    except ModuleNotFoundError as error:
+        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
+    finally:
+        sys.argv = previous
+    raise click.exceptions.Exit(code or 0)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, as in: eval "$(onematter completion bash)"."""
+    made = get_completion_class(shell)
+    if made is None:
+        raise OneMatterError(f"no completion for {shell}")
+    click.echo(made(cli, {}, "onematter", "_ONEMATTER_COMPLETE").source())

@@ -1,0 +1,461 @@
+"""The Log and Store ports in memory, with the semantics of a broker and of a database that the rules rest on.
+
+Rule 1: what is written is serialised, so that no object leaks from one process into another.
+Rule 2: a lane's row is locked from `begin` to `commit` or `rollback`. The transaction of a process that is gone stays
+open, with its locks, until `Database.settle`; only one that was lost inside `commit` may still be committed.
+Rule 3: who would wait for a lock raises Blocked, and does the same call again later.
+Rule 4: what was sent and not flushed arrives as a prefix, perhaps long after the process is gone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable
+from onematter.backbone.records import DeadRecord, Record, Sending, decode_outbox, encode_outbox, headers_of, read
+from onematter.backbone.step import LaneRow, ParkedRow, Step, TimerRow
+from onematter.contracts.topics import TopicTable
+
+
+class Blocked(BaseException):
+    """The call would wait for another transaction."""
+
+
+class Crashed(BaseException):
+    """The process is gone."""
+
+
+class Weather:
+    """What happens around the calls of one process; calm here."""
+
+    def before(self, call: str) -> None:
+        """May raise Crashed or Unavailable before the call has its effect."""
+
+    def after(self, call: str) -> None:
+        """May raise Crashed or Unavailable after the call had its effect: its answer is lost."""
+
+    def shuffle(self, things: list[Any]) -> None:
+        """In which order partitions are read."""
+
+    def portion(self, available: int) -> int:
+        """How many of the available things a read or a delivery gets."""
+        return available
+
+    def learns(self) -> bool:
+        """Whether a poll tells the member of a rebalance already."""
+        return True
+
+    def breaks(self) -> bool:
+        """Whether what was sent cannot all be delivered."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record in the log."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_unix_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """A record on its way to the log."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Broker:
+    """The log itself; the time of a record is the broker's."""
+
+    def __init__(self, table: TopicTable, clock_unix_ms: Callable[[], int]) -> None:
+        self.table, self.clock_unix_ms = table, clock_unix_ms
+        self.topics: dict[str, list[list[Entry]]] = {
+            name: [[] for _ in range(table.partitions)] for name in table.topics
+        }
+        self.adrift: list[list[Produced]] = []
+
+    def append(self, record: Produced) -> None:
+        """Append one record."""
+        self.topics[record.topic][record.partition].append(
+            Entry(record.key, record.value, record.headers, self.clock_unix_ms())
+        )
+
+
+class MemoryLog:
+    """One member of a deployment's consumer group."""
+
+    def __init__(self, broker: Broker, deployment: str, weather: Weather) -> None:
+        self.broker, self.deployment, self.weather = broker, deployment, weather
+        self._inputs = broker.table.inputs(deployment)
+        self._events = broker.table.events_topic(deployment)
+        self.news: frozenset[int] | None = None
+        self._assigned: frozenset[int] | None = None
+        self._positions: dict[tuple[str, int], int] = {}
+        self.pending: list[Produced] = []
+
+    def identity(self) -> Identity:
+        """Of the one cluster there is."""
+        return Identity("memory", {topic: topic for topic in self._inputs})
+
+    def poll(self, max_records: int, timeout_seconds: float) -> list[Record | DeadRecord]:
+        """Records of every started partition, each in its order, the partitions in any."""
+        self.weather.before("poll")
+        if self.news is not None and self.weather.learns():
+            self._assigned, self.news = self.news, None
+            self._positions = {}
+        records: list[Record | DeadRecord] = []
+        places = list(self._positions)
+        self.weather.shuffle(places)
+        for topic, lane in places:
+            start = self._positions[topic, lane]
+            entries = self.broker.topics[topic][lane]
+            count = self.weather.portion(min(len(entries) - start, max_records - len(records)))
+            for offset in range(start, start + count):
+                records.append(read_entry(topic, lane, offset, entries[offset]))
+            self._positions[topic, lane] = start + count
+        self.weather.after("poll")
+        return records
+
+    def assigned(self) -> frozenset[int] | None:
+        """The lanes of an assignment that `start` has not answered."""
+        return self._assigned
+
+    def start(self, offsets: Mapping[int, Mapping[str, int]]) -> None:
+        """Consume from these offsets."""
+        self.weather.before("start")
+        self._assigned = None
+        self._positions = {
+            (topic, lane): known.get(topic, 0) for lane, known in offsets.items() for topic in self._inputs
+        }
+
+    def stop(self) -> None:
+        """Consume nothing."""
+        self._positions = {}
+
+    def send(self, sendings: Sequence[Sending]) -> None:
+        """Hand over in order; some of it may arrive at once."""
+        self.weather.before("send")
+        self.pending += [
+            Produced(s.topic, s.partition, s.key, s.value, tuple(headers_of(s, self.deployment))) for s in sendings
+        ]
+        self.deliver(self.weather.portion(len(self.pending)))
+        self.weather.after("send")
+
+    def deliver(self, count: int) -> None:
+        """The first `count` of what is pending arrives."""
+        for record in self.pending[:count]:
+            self.broker.append(record)
+        del self.pending[:count]
+
+    def flush(self) -> None:
+        """Everything arrives; or a part of it, and the rest is given up."""
+        self.weather.before("flush")
+        if self.pending and self.weather.breaks():
+            self.deliver(self.weather.portion(len(self.pending)))
+            self.pending.clear()
+            raise Unavailable("the log is away")
+        self.deliver(len(self.pending))
+        self.weather.after("flush")
+
+    def own_events_end(self, lane: int) -> int:
+        """The end of the own events topic."""
+        self.weather.before("own_events_end")
+        return len(self.broker.topics[self._events][lane])
+
+    def own_events(self, lane: int, start: int, end: int) -> Iterable[Record]:
+        """The own events between two offsets."""
+        self.weather.before("own_events")
+        for offset in range(start, end):
+            record = read_entry(self._events, lane, offset, self.broker.topics[self._events][lane][offset])
+            if isinstance(record, Record):
+                yield record
+
+
+def read_entry(topic: str, lane: int, offset: int, entry: Entry) -> Record | DeadRecord:
+    """The record as the unit of work sees it."""
+    return read(topic, lane, offset, entry.timestamp_unix_ms, entry.key, entry.value, list(entry.headers))
+
+
+@dataclass(slots=True)
+class Lane:
+    """A lane's row."""
+
+    epoch: int = 0
+    offsets: dict[str, int] = field(default_factory=dict)
+    next_position: int = 0
+    sent_position: int = 0
+    own_offset: int = 0
+
+
+@dataclass(slots=True)
+class Tables:
+    """What is committed, keyed by primary key. Values are immutable but for lanes."""
+
+    lanes: dict[int, Lane] = field(default_factory=dict)
+    aggregates: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
+    outbox: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    timers: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+    parked: dict[tuple[str, int, int], tuple[Record, str, str]] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Transaction:
+    """Writes of one transaction: (table, key) to the new value, None for a deletion; of a lane, its columns."""
+
+    locks: tuple[int, ...] = ()
+    writes: dict[tuple[str, Any], Any] = field(default_factory=dict)
+    aborted: bool = False
+    may_commit: bool = False
+
+
+class Database:
+    """One deployment's database."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.locks: dict[int, Transaction] = {}
+        self.orphans: list[Transaction] = []
+        self.refuses: Callable[[str], bool] = lambda matter_id: False
+
+    def snapshot(self) -> Tables:
+        """A backup of what is committed."""
+        return copy.deepcopy(self.tables)
+
+    def restore(self, backup: Tables) -> None:
+        """Go back to a backup; whatever was open is lost. The processes must be gone."""
+        self.tables = copy.deepcopy(backup)
+        self.locks.clear()
+        self.orphans.clear()
+
+    def has_to_wait(self, lanes: Iterable[int]) -> bool:
+        """Whether one of the lanes is locked."""
+        return any(lane in self.locks for lane in lanes)
+
+    def visible(self, transaction: Transaction | None, table: str) -> dict[Any, Any]:
+        """A table as a transaction sees it."""
+        rows = dict(getattr(self.tables, table))
+        if transaction is not None:
+            for (name, key), value in transaction.writes.items():
+                if name == table:
+                    rows[key] = value
+                    if value is None:
+                        del rows[key]
+        return rows
+
+    def apply(self, transaction: Transaction) -> None:
+        """Commit."""
+        assert not transaction.aborted, "a commit after an error would be a rollback"
+        for (table, key), value in transaction.writes.items():
+            if table == "lanes":
+                row = self.tables.lanes[key]
+                row.offsets = row.offsets | value[0]
+                row.next_position, row.sent_position, row.own_offset = value[1:]
+            elif value is None:
+                getattr(self.tables, table).pop(key, None)
+            else:
+                getattr(self.tables, table)[key] = value
+        self.release(transaction)
+
+    def release(self, transaction: Transaction) -> None:
+        """Give the locks back."""
+        self.locks = {lane: holder for lane, holder in self.locks.items() if holder is not transaction}
+
+    def settle(self, transaction: Transaction, commit: bool) -> None:
+        """End the transaction of a process that is gone."""
+        self.orphans.remove(transaction)
+        if commit and transaction.may_commit:
+            self.apply(transaction)
+        else:
+            self.release(transaction)
+
+    def ask(self, action: str, wanted: Callable[[Record], bool] = lambda record: True) -> None:
+        """What an operator does: mark parked records for replay or drop."""
+        for key, (record, reason, _) in list(self.tables.parked.items()):
+            if wanted(record):
+                self.tables.parked[key] = (record, reason, action)
+
+
+class MemoryStore:
+    """One process's connection."""
+
+    def __init__(self, database: Database, weather: Weather) -> None:
+        self.database, self.weather = database, weather
+        self.transaction: Transaction | None = None
+        self.broken = False
+
+    def _before(self, call: str) -> None:
+        if self.broken:
+            self.broken = False
+            self.disconnect()
+            raise Unavailable("the connection was cut")
+        try:
+            self.weather.before(call)
+        except (Unavailable, Crashed):
+            self.disconnect(committing=call == "commit")
+            raise
+        if self.transaction is not None and call != "rollback to":
+            assert not self.transaction.aborted, f"{call} in a transaction that failed"
+
+    def disconnect(self, committing: bool = False) -> None:
+        """The connection is lost; the server learns of it later."""
+        if self.transaction is not None:
+            self.transaction.may_commit = committing
+            self.database.orphans.append(self.transaction)
+            self.transaction = None
+
+    def take(self, lanes: Sequence[int], identity: Identity) -> list[LaneRow]:
+        """Raise the epochs."""
+        self._before("take")
+        assert self.transaction is None
+        if self.database.has_to_wait(lanes):
+            raise Blocked
+        rows: list[LaneRow] = []
+        for lane in sorted(lanes):
+            row = self.database.tables.lanes.setdefault(lane, Lane())
+            row.epoch += 1
+            rows.append(
+                LaneRow(lane, row.epoch, dict(row.offsets), row.next_position, row.sent_position, row.own_offset)
+            )
+        self.weather.after("take")
+        return rows
+
+    def unsent(self, lane: int) -> list[Sending]:
+        """The outbox behind the sent mark."""
+        self._before("unsent")
+        sent = self.database.tables.lanes[lane].sent_position
+        blobs = sorted((at, blob) for at, blob in self.database.tables.outbox.items() if at[0] == lane)
+        return [sending for (_, position), blob in blobs if position >= sent for sending in decode_outbox(blob)]
+
+    def load(self, matter_ids: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:
+        """State and ledger of the aggregates that are there."""
+        self._before("load")
+        rows = self.database.visible(self.transaction, "aggregates")
+        return {matter_id: rows[matter_id][1:] for matter_id in matter_ids if matter_id in rows}
+
+    def stale(self, epochs: Mapping[int, int]) -> list[int]:
+        """The lanes that another process has taken."""
+        rows = self.database.tables.lanes
+        return [lane for lane, epoch in epochs.items() if lane not in rows or rows[lane].epoch != epoch]
+
+    def begin(self, epochs: Mapping[int, int]) -> None:
+        """Begin and lock the lanes."""
+        self._before("begin")
+        assert self.transaction is None, "a transaction is open"
+        if self.database.has_to_wait(epochs):
+            raise Blocked
+        self.transaction = Transaction(tuple(sorted(epochs)))
+        for lane in self.transaction.locks:
+            self.database.locks[lane] = self.transaction
+        stale = self.stale(epochs)
+        if stale:
+            raise Fenced(f"lanes {stale}")
+
+    def _open(self) -> dict[tuple[str, Any], Any]:
+        assert self.transaction is not None, "no transaction is open"
+        return self.transaction.writes
+
+    def write(self, step: Step[Any, Any]) -> None:
+        """Aggregates, timers, parked records."""
+        self._before("write")
+        writes = self._open()
+        assert self.transaction is not None
+        for matter_id, held in step.touched.items():
+            if self.database.refuses(matter_id):
+                self.transaction.aborted = True
+                raise BadData("a row was refused")
+            writes["aggregates", matter_id] = (
+                held.lane, held.state.SerializeToString(), held.ledger.SerializeToString(),
+            )  # fmt: skip
+        timers = self.database.visible(self.transaction, "timers")
+        for key, timer in step.timers.items():
+            if timer.due_unix_ms:
+                writes["timers", key] = (timer.lane, timer.version, timer.due_unix_ms)
+            elif key in timers and timers[key][1] <= timer.version:
+                writes["timers", key] = None
+        for row in step.parked:
+            r = row.record
+            writes["parked", (r.topic, r.partition, r.offset)] = (copy.copy(r), row.reason, "")
+        for r in step.unparked:
+            writes["parked", (r.topic, r.partition, r.offset)] = None
+        for stream in step.replays:
+            for key, (r, reason, _) in self.database.visible(self.transaction, "parked").items():
+                if (r.key, r.writer, r.topic) == stream:
+                    writes["parked", key] = (r, reason, "replay")
+        self.weather.after("write")
+
+    def write_lanes(self, step: Step[Any, Any], rows: Mapping[int, LaneRow]) -> None:
+        """Offsets, outbox and marks."""
+        self._before("write_lanes")
+        writes = self._open()
+        for lane, sendings in step.sendings.items():
+            writes["outbox", (lane, rows[lane].next_position)] = encode_outbox(sendings)
+        for lane in step.lanes():
+            row = rows[lane]
+            offsets = dict(step.offsets.get(lane, {}))
+            position = row.next_position + (lane in step.sendings)
+            writes["lanes", lane] = (offsets, position, row.sent_position, row.own_offset)
+            for of, at in list(self.database.tables.outbox):
+                if of == lane and at < row.sent_position:
+                    writes["outbox", (of, at)] = None
+        self.weather.after("write_lanes")
+
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """A part that is undone on an exception."""
+        self._before("savepoint")
+        kept = dict(self._open())
+        try:
+            yield
+        except Exception as error:
+            if self.transaction is not None and not isinstance(error, Unavailable):
+                self._before("rollback to")
+                self.transaction.writes, self.transaction.aborted = kept, False
+            raise
+
+    def commit(self) -> None:
+        """Commit."""
+        self._before("commit")
+        assert self.transaction is not None, "no transaction is open"
+        transaction, self.transaction = self.transaction, None
+        self.database.apply(transaction)
+        self.weather.after("commit")
+
+    def rollback(self) -> None:
+        """Undo; never raises."""
+        if self.transaction is not None:
+            self.database.release(self.transaction)
+            self.transaction = None
+
+    def due_timers(self, lanes: Sequence[int], now_unix_ms: int, limit: int) -> list[TimerRow]:
+        """Timers that are due."""
+        self._before("due_timers")
+        rows = [
+            TimerRow(lane, matter_id, name, version, due)
+            for (matter_id, name), (lane, version, due) in self.database.tables.timers.items()
+            if lane in lanes and due <= now_unix_ms
+        ]
+        return sorted(rows, key=lambda t: (t.due_unix_ms, t.matter_id, t.name))[:limit]
+
+    def replays(self, lanes: Sequence[int], limit: int) -> list[ParkedRow]:
+        """Parked records with an action; their headers are not kept."""
+        self._before("replays")
+        rows = sorted(self.database.tables.parked.items())
+        found = [
+            ParkedRow(copy.copy(record), reason, action)
+            for _, (record, reason, action) in rows
+            if action and record.partition in lanes
+        ]
+        for row in found:
+            row.record.headers = []
+        return found[:limit]

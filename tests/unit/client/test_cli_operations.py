@@ -1,0 +1,104 @@
+"""The operator's commands: parked records, indicators, the local stack, completion, help."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from onematter.client.cli import cli
+
+from .conftest import MATTER, Office, document
+
+Run = Callable[..., Result]
+
+
+def test_parked_records(run: Run, office: Office) -> None:
+    service = ("--service", "approval-city")
+    assert document(run("parked", "list", *service, "--json"))["records"][0]["reason"] == "a gap"
+    stream = (MATTER, "--writer", "intake", "--topic", "t")
+    assert run("parked", "replay", *service, *stream).exit_code == 0
+    refused = run("parked", "drop", *service, *stream, text="n\n")
+    assert refused.exit_code == 130
+    assert run("parked", "drop", *service, *stream, "--json").exit_code == 2
+    assert run("parked", "drop", *service, *stream, "--yes", "--json").exit_code == 0
+    _, replay, drop = office.requests
+    assert (
+        (replay.matter_id, replay.writer, replay.topic)
+        == (drop.matter_id, drop.writer, drop.topic)
+        == (MATTER, "intake", "t")
+    )
+
+
+class _Indicators(http.server.BaseHTTPRequestHandler):
+    answers: tuple[int, Any] = (200, {})
+
+    def do_GET(self) -> None:
+        status, body = self.answers
+        self.send_response(status if self.path == "/indicators" else 404)
+        self.end_headers()
+        self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        del format, args
+
+
+@pytest.fixture
+def supervision() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Indicators)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "exit_code"),
+    [((200, {"levels": {"city": {"matters_finished": 3}}}), 0), ((503, {"error": "recovering"}), 3), ((200, b"<"), 1),
+     ((404, b""), 3), ((200, []), 1)],
+)  # fmt: skip
+def test_indicators(
+    run: Run, supervision: str, answers: tuple[int, Any], exit_code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Indicators, "answers", answers)
+    result = run("--supervision", supervision, "indicators", "--json")
+    assert result.exit_code == exit_code
+    assert document(result) == answers[1] if exit_code == 0 else document(result)["error"]
+    assert run("--supervision", supervision, "indicators").exit_code == exit_code
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "demo"])
+def test_a_missing_extra_is_named(run: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.startswith("onematter.local")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onematter.local.stack", None)
+    monkeypatch.setitem(sys.modules, "onematter.local.demo", None)
+    result = run(command)
+    assert result.exit_code == 2
+    assert 'pip install "onematter[services,local]"' in result.stderr
+
+
+@pytest.mark.parametrize("command", ["down", "status"])
+def test_no_stack_is_4(run: Run, command: str) -> None:
+    assert run(command, "--json").exit_code == 4
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(run: Run, shell: str) -> None:
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert "_ONEMATTER_COMPLETE" in result.stdout
+
+
+def test_every_command_has_help(run: Run) -> None:
+    assert "Exit codes" in run("--help").stdout
+    for name in cli.commands:
+        assert run(name, "--help").exit_code == 0, name

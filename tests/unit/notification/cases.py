@@ -1,0 +1,167 @@
+"""A small matter's events, and notification without a broker and a database, as the tests of notification speak."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from onematter.backbone.records import Record
+from onematter.backbone.step import Step, TimerRow
+from onematter.backbone.unit import UnitOfWork
+from onematter.common.v1.application_pb2 import Application, Party, PartyDetails, PartyRole, PersonalData, Sealed
+from onematter.common.v1.names_pb2 import LocalizedText
+from onematter.contracts.times import set_unix_ms
+from onematter.contracts.topics import MATTER_EVENTS, table
+from onematter.intake.v1.intake_events_pb2 import (
+    Item,
+    ItemConcluded,
+    ItemOpened,
+    ItemOutcome,
+    ItemResult,
+    MatterAccepted,
+    MatterCompleted,
+    MatterEvent,
+    MatterOutcome,
+    MatterWithdrawn,
+)
+from onematter.notification import handlers
+from onematter.notification.channel import Channel, Letter
+from onematter.notification.v1.notification_events_pb2 import NoticeEvent
+from onematter.notification.v1.notification_state_pb2 import NoticesState
+
+MATTER_ID = "0123456789abcdef0123456789abcdef"
+MATTER_NUMBER = "202611233301061000000017"
+# 2026-11-23T10:00:00Z.
+NOW = 1_795_428_000_000
+APPLICANT = PartyDetails(
+    party_id="p1", name="张三", mobile="13900000000", identifier="330106199001011234", address="文三路1号"
+)
+CHILD = PartyDetails(party_id="p3", name="张小三")
+
+
+def accepted(language: str = "zh-CN", sealed: Sealed | None = None) -> MatterAccepted:
+    """A matter of two items, with an applicant, an agent whose details are not given, and a child."""
+    roles = {
+        "p1": PartyRole.PARTY_ROLE_APPLICANT,
+        "p2": PartyRole.PARTY_ROLE_AGENT,
+        "p3": PartyRole.PARTY_ROLE_SUBJECT,
+    }
+    plain = PersonalData(parties=[APPLICANT, CHILD]).SerializeToString()
+    return MatterAccepted(
+        matter_number=MATTER_NUMBER,
+        name=LocalizedText(texts={"zh-CN": "工业项目落地", "en": "Industrial project"}),
+        language=language,
+        items=[
+            Item(item_id="01", name=LocalizedText(texts={"zh-CN": "水土保持", "en": "Soil and water"})),
+            Item(item_id="02", name=LocalizedText(texts={"zh-CN": "环境影响评价"})),
+        ],
+        application=Application(
+            parties=[Party(party_id=party_id, role=role) for party_id, role in roles.items()],
+            personal_data=sealed or Sealed(plain=plain),
+        ),
+    )
+
+
+def concluded(
+    item_id: str = "01", outcome: ItemOutcome = ItemOutcome.ITEM_OUTCOME_GRANTED, *, automatic: bool = False
+) -> ItemConcluded:
+    return ItemConcluded(result=ItemResult(item_id=item_id, outcome=outcome, automatic=automatic))
+
+
+def completed(outcome: MatterOutcome = MatterOutcome.MATTER_OUTCOME_GRANTED, *results: ItemResult) -> MatterCompleted:
+    return MatterCompleted(outcome=outcome, results=results, matter_number=MATTER_NUMBER)
+
+
+def event(content: Any) -> MatterEvent:
+    """An event with this content; its time is NOW."""
+    told = MatterEvent(matter_id=MATTER_ID)
+    set_unix_ms(told.time, NOW)
+    for field in MatterEvent.DESCRIPTOR.oneofs_by_name["event"].fields:
+        if field.message_type is content.DESCRIPTOR:
+            getattr(told, field.name).CopyFrom(content)
+    return told
+
+
+def record(sequence: int, content: Any) -> Record:
+    """The event as the record that intake wrote."""
+    value = event(content).SerializeToString()
+    return Record(
+        topic=MATTER_EVENTS, partition=0, offset=sequence, timestamp_unix_ms=NOW, key=MATTER_ID, value=value,
+        type=content.DESCRIPTOR.full_name, id=f"intake/{sequence}", writer="intake", sequence=sequence,
+        traceparent="", digest=hashlib.sha256(value).digest(), headers=[],
+    )  # fmt: skip
+
+
+class Wire:
+    """A channel that fails as often as it is told to, and keeps what it takes by notice_id."""
+
+    name = "wire"
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.given: list[Letter] = []
+        self.taken: dict[str, Letter] = {}
+
+    def deliver(self, letter: Letter) -> str:
+        self.given.append(letter)
+        if self.failures:
+            self.failures -= 1
+            return "ETIMEDOUT: Connection timed out"
+        self.taken[letter.notice.notice_id] = letter
+        return ""
+
+
+class Notification:
+    """Notification's aggregate in the unit of work, with its timers."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.unit = UnitOfWork(handlers.aggregate(channel), "notification", table())
+        self.held = self.unit.new(0)
+        self.events: list[NoticeEvent] = []
+        self.timers: dict[str, TimerRow] = {}
+
+    @property
+    def state(self) -> NoticesState:
+        return self.held.state
+
+    def take(self, *records: Record) -> None:
+        """Deal with one batch."""
+        step: Step[NoticesState, NoticeEvent] = Step()
+        for given in records:
+            self.unit.handle(step, self.held, given, self.unit.decode(step, given))
+        self.keep(step)
+
+    def tell(self, *contents: Any) -> None:
+        """Deal with these events as intake's next records."""
+        first = self.held.ledger.received[0].last_sequence + 1 if self.held.ledger.received else 1
+        self.take(*(record(first + n, content) for n, content in enumerate(contents)))
+
+    def fire(self, row: TimerRow | None = None) -> int:
+        """Let a timer come due, by default the only one that is set; return when that was."""
+        if row is None:
+            (row,) = self.timers.values()
+        step: Step[NoticesState, NoticeEvent] = Step()
+        self.unit.handle_timer(step, self.held, row)
+        self.keep(step)
+        return row.due_unix_ms
+
+    def keep(self, step: Step[NoticesState, NoticeEvent]) -> None:
+        """Note what a batch leaves behind."""
+        self.events += [change.event for change in step.changes if change.event is not None]
+        self.timers.update({name: row for (_, name), row in step.timers.items()})
+        self.timers = {name: row for name, row in self.timers.items() if row.due_unix_ms}
+
+
+def files_in(directory: Path) -> list[Path]:
+    """Every file below, finished or not."""
+    return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+OPENED = ItemOpened(item_id="01")
+WITHDRAWN = MatterWithdrawn(reason="not needed")
