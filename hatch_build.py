@@ -42,9 +42,7 @@ def compile_protos() -> list[Path]:
     if code != 0:
         raise SystemExit(f"protoc failed with exit code {code}")
     for package in packages:
-        (package / "__init__.py").write_text(
-            f'"""Contracts of onematter.{package.parent.name}, version 1."""\n'
-        )
+        (package / "__init__.py").write_text(f'"""Contracts of onematter.{package.parent.name}, version 1."""\n')
         if not (package.parent / "__init__.py").exists():
             (package.parent / "__init__.py").write_text("")
     return packages
@@ -59,7 +57,7 @@ else:
     class ProtoBuildHook(BuildHookInterface):
         """Hatchling's entry: compile, and let the wheel take in what .gitignore hides."""
 
-        def initialize(self, version: str, build_data: dict) -> None:  # noqa: ARG002
+        def initialize(self, version: str, build_data: dict) -> None:
             for package in compile_protos():
                 build_data["artifacts"].append(str(package.relative_to(ROOT)) + "/*")
 

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
+from tests.live import Live
 
 from onematter.local import kafka, postgres
-from onematter.local.stack import Stack, start
+from onematter.local.stack import DEFAULT_SERVICES, Stack, start
+
+# Small batches, so that a fault meets a service between many steps of its work and not between three.
+SERVICES = tuple(
+    replace(spec, environment={**spec.environment, "ONEMATTER_MAX_BATCH": "200"})
+    for spec in DEFAULT_SERVICES
+    if spec.deployment != "supervision"
+)
 
 
 def pytest_report_header() -> list[str]:
@@ -39,3 +49,16 @@ def kafka_bootstrap_servers(local_stack: Stack) -> str:
 def database_url(local_stack: Stack) -> str:
     """Connection URL of the session's database, of which the user is the owner."""
     return local_stack.addresses.database_url
+
+
+@pytest.fixture(scope="session")
+def live(local_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Every service but supervision as a process of its own, on the session's broker and database."""
+    addresses = local_stack.addresses
+    directory = tmp_path_factory.mktemp("live")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("KAFKA_BOOTSTRAP_SERVERS", addresses.kafka_bootstrap_servers)
+        environment.setenv("DATABASE_URL", addresses.database_url)
+        stack = start(directory, detached=False, services=SERVICES, ready_timeout_seconds=120)
+    with stack, closing(Live(stack, local_stack, directory)) as running:
+        yield running

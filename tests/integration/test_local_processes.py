@@ -135,11 +135,12 @@ time.sleep(120)
 @pytest.mark.parametrize("kind", ["bound", "detached"])
 def test_only_a_bound_child_dies_with_a_parent_that_is_killed(tmp_path: Path, kind: str) -> None:
     command = [sys.executable, "-c", PARENT, kind, str(tmp_path / "child.log")]
+    child = None
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        child = Identity.of(int(parent.stdout.readline()))
-        assert child is not None
         try:
+            assert parent.stdout is not None
+            child = Identity.of(int(parent.stdout.readline()))
+            assert child is not None
             assert child.alive()
             parent.kill()
             parent.wait()
@@ -148,5 +149,6 @@ def test_only_a_bound_child_dies_with_a_parent_that_is_killed(tmp_path: Path, ki
             else:
                 assert child.alive()
         finally:
-            if child.alive():
+            parent.kill()
+            if child is not None and child.alive():
                 os.kill(child.pid, signal.SIGKILL)

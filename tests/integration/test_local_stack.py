@@ -48,10 +48,11 @@ directory, service, detached = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "d
 services = [ServiceSpec("intake", (sys.executable, "-c", service))]
 with termination_as_exit():
     stack = start(directory, detached=detached, services=services, setup=())
-    print("ready", flush=True)
-    if not detached:
-        with stack:
-            time.sleep(120)
+    if detached:
+        sys.exit()
+    with stack:
+        print("ready", flush=True)
+        time.sleep(120)
 """
 
 

@@ -45,6 +45,10 @@ class Weather:
         """How many of the available things a read or a delivery gets."""
         return available
 
+    def arrives(self, pending: int) -> int:
+        """How much of what is sent arrives before it is waited for."""
+        return pending
+
     def learns(self) -> bool:
         """Whether a poll tells the member of a rebalance already."""
         return True
@@ -149,7 +153,7 @@ class MemoryLog:
         self.pending += [
             Produced(s.topic, s.partition, s.key, s.value, tuple(headers_of(s, self.deployment))) for s in sendings
         ]
-        self.deliver(self.weather.portion(len(self.pending)))
+        self.deliver(self.weather.arrives(len(self.pending)))
         self.weather.after("send")
 
     def deliver(self, count: int) -> None:

@@ -25,6 +25,7 @@ from tests.simulation.memory import Blocked, Broker, Crashed, Database, MemoryLo
 
 DEPLOYMENTS = (FRONT, BACK)
 MAX_ROUNDS = 400
+COMMIT_IS_WORSE = 8
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ BUGGY = Traffic(bugs=True)
 DENSE = Traffic(
     actions=900, partitions=1, hand_ins=25, matters=5, faults=2.5, restores=0.0, max_batch=4, flush_fails_chance=0.06
 )
-STORMY = replace(DENSE, actions=1500, hand_ins=40, matters=2, faults=1.0, max_batch=6, unavailable_chance=0.03)
+STORMY = replace(DENSE, actions=1500, partitions=2, hand_ins=40, matters=3, faults=1.0, max_batch=12, unavailable_chance=0.01)
 DENSE_RESTORES = replace(DENSE, faults=1.5, restores=1.5)
 DENSE_BUGS = replace(DENSE, bugs=True)
 
@@ -68,7 +69,8 @@ class Gusts(Weather):
 
     def before(self, call: str) -> None:
         self._burn()
-        if not self.simulation.calm and self.rng.random() < self.simulation.traffic.unavailable_chance:
+        chance = self.simulation.traffic.unavailable_chance * (COMMIT_IS_WORSE if call == "commit" else 1)
+        if not self.simulation.calm and self.rng.random() < chance:
             raise Unavailable(call)
 
     def after(self, call: str) -> None:
@@ -79,6 +81,9 @@ class Gusts(Weather):
 
     def portion(self, available: int) -> int:
         return available if self.simulation.calm or available <= 0 else self.rng.randint(0, available)
+
+    def arrives(self, pending: int) -> int:
+        return 0 if not self.simulation.calm and self.rng.random() < 0.6 else self.portion(pending)
 
     def learns(self) -> bool:
         return self.simulation.calm or self.rng.random() < 0.3
@@ -224,14 +229,22 @@ class Simulation:
 
     def crash(self) -> None:
         """A process dies between two phases."""
-        if self.processes:
+        process = self._victim()
+        if process is not None:
             self.note("crashed between")
-            self.kill(self.rng.choice(self.processes))
+            self.kill(process)
+
+    def _victim(self) -> Process | None:
+        """Some process, rather one in the middle of a step."""
+        busy = [p for p in self.processes if p.worker.phase in (Phase.EXECUTE, Phase.COMMIT, Phase.SEND)]
+        among = busy if busy and self.rng.random() < 0.6 else self.processes
+        return self.rng.choice(among) if among else None
 
     def light_fuse(self) -> None:
         """A process will die at one of its next calls."""
-        if self.processes:
-            self.rng.choice(self.processes).weather.fuse = self.rng.randint(1, 16)
+        process = self._victim()
+        if process is not None:
+            process.weather.fuse = self.rng.randint(1, 12)
 
     def start_one(self) -> None:
         """A process is started where there are fewer than three."""
@@ -245,7 +258,7 @@ class Simulation:
 
     def pause(self) -> None:
         """SIGSTOP; the group thinks the process dead."""
-        process = self.rng.choice(self.processes) if self.processes else None
+        process = self._victim()
         if process is not None:
             process.paused = True
             self.note("paused")
@@ -264,12 +277,12 @@ class Simulation:
         if database.orphans:
             orphan = self.rng.choice(database.orphans)
             self.note("commit in flight" if orphan.may_commit else "rolled back")
-            database.settle(orphan, commit=self.rng.random() < 0.7)
+            database.settle(orphan, commit=self.rng.random() < 0.5)
 
     def drift(self) -> None:
         """What was sent arrives: of a process that lives a part, of one that is gone a prefix, at last."""
         process = self.rng.choice(self.processes) if self.processes else None
-        if process is not None and not process.paused:
+        if process is not None and not process.paused and self.rng.random() < 0.3:
             process.log.deliver(self.rng.randint(0, len(process.log.pending)))
         if self.broker.adrift:
             adrift = self.broker.adrift.pop(self.rng.randrange(len(self.broker.adrift)))
@@ -296,7 +309,10 @@ class Simulation:
             self.kill(process)
         while self.broker.adrift:
             self.drift()
-        self.databases[deployment].restore(self.rng.choice(self.backups[deployment]))
+        chosen = self.rng.randrange(len(self.backups[deployment]))
+        self.databases[deployment].restore(self.backups[deployment][chosen])
+        # What was backed up later belongs to a history that is given up.
+        del self.backups[deployment][chosen + 1 :]
         self.note("restored")
         self.start(deployment)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -41,6 +42,7 @@ logger = logging.getLogger("onematter")
 
 MAX_GRPC_MESSAGE_BYTES = 32 * 1024 * 1024
 GAUGE_SECONDS = 2.0
+GC_ALLOCATIONS = 50_000
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,18 @@ def run(service: str, build: Callable[[Runtime], Parts]) -> None:
             format="%(asctime)s %(levelname)s %(name)s %(message)s",
             stream=sys.stderr,
         )
+        _collect_seldom()
         sys.exit(asyncio.run(_serve(service, settings, build)))
     except (SettingMissing, migrate.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
         print(f"onematter.{service}: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _collect_seldom() -> None:
+    """Look for cycles seldom: the loop makes none, and each look walks through every cached aggregate."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 50, 100)
 
 
 async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Parts]) -> int:

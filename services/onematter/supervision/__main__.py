@@ -4,8 +4,8 @@ Reads KAFKA_BOOTSTRAP_SERVERS (and the other settings of a Kafka connection), ON
 (host:port, for metrics, health and indicators), ONEMATTER_DATA_DIR, and ONEMATTER_DEPLOYMENT (`supervision`
 unless given). `rebuild` deletes the consumer group, the changelog and the local files, and starts: the
 indicators come again from the matters' events alone. Without it a lost changelog is filled again likewise.
-Exit codes: 0 after SIGTERM or
-SIGINT; 2 for a setting or a topic that is missing; 1 for any other failure.
+Exit codes: 0 after SIGTERM or SIGINT; 2 for a setting or a topic that is missing; 70 when a change could not be
+kept; 1 for any other failure.
 """
 
 from __future__ import annotations

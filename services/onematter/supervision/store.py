@@ -6,8 +6,8 @@ is written in order, so what survives a crash is a prefix of the steps, and the 
 where to read on. Faust's own committed offset does not say that: it is committed without waiting for the
 changelog.
 
-The store is `memory://`: about 350 bytes per counted matter of the last 90 days, read anew from the changelog
-at each start, some 5,000 records a second. That is 1 GB and ten minutes for three million matters; beyond them
+The store is `memory://`: about 250 bytes per counted matter of the last 90 days, read anew from the changelog
+at each start, some 5,000 records a second. That is 750 MB and ten minutes for three million matters; beyond them
 the store wants to be a RocksDB. Expired windows are dropped here by the hour, and in the changelog by its
 retention.
 """

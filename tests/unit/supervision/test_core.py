@@ -85,6 +85,7 @@ LOG: list[tuple[int, Fact]] = [
     (9, VisitedAfterResult("b", T + 1, 1)),  # told twice
     (10, finished("c", hours=0.5)),
     (11, VisitedAfterResult("a", T + 3, 3)),
+    (12, VisitedAfterResult("a", T + 2, 2)),  # told twice, after a later one
 ]
 
 

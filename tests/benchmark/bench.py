@@ -1,0 +1,192 @@
+"""`make bench`: matters a second from the topic at saturation, and hand-in → result at a tenth of it.
+
+Everything is on this machine: Kafka, PostgreSQL, the services and the load. A matter is OM-90: three items at three
+levels, decided by rule, archived and notified. Supervision does not run: it watches, and is measured by its own tests.
+
+matters_per_second: hand-ins, all written at once, by the time from the broker's time of the first hand-in to that of
+the last record among seals and notices. result_p50_ms, result_p99_ms: from the broker's time of the hand-in to that of
+MatterCompleted, with hand-ins paced at a tenth of the rate. Every loop has a bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from tests.benchmark.handins import HandIns, template
+
+from onematter.contracts.topics import MATTER_EVENTS, SUBMISSIONS, table
+from onematter.intake.v1.intake_events_pb2 import MatterEvent
+from onematter.local.kafka import KAFKA_VERSION
+from onematter.local.postgres import version as postgres_version
+from onematter.local.services import DEFAULT_SERVICES
+from onematter.local.stack import start
+
+SEALS = table().events_topic("archive")
+NOTICES = table().events_topic("notification")
+NOTICES_PER_MATTER = 2
+TIMEOUT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """What a flood of hand-ins came to."""
+
+    matters: int
+    seconds: float
+    dead_letters: int
+
+    @property
+    def matters_per_second(self) -> float:
+        """Complete, archived and notified."""
+        return self.matters / self.seconds
+
+
+def flood(handins: HandIns, matters: int, progress: Progress) -> Saturation:
+    """Hand in `matters` at once and wait until all are sealed and told."""
+    letters = [t.name for t in table().topics.values() if t.kind == "dead-letters"]
+    starts = {topic: handins.ends(topic) for topic in (SUBMISSIONS, SEALS, NOTICES, MATTER_EVENTS, *letters)}
+    run, command = uuid.uuid4().hex[:12], template()
+    for number in range(matters):
+        handins.send(command, f"{run}-{number}")
+        if number % 500 == 0:
+            handins.poll()
+    handins.flush()
+    bar = progress.add_task(f"{matters} matters", total=matters)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    sealed = told = 0
+    while sealed < matters or told < NOTICES_PER_MATTER * matters:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{sealed} of {matters} matters were sealed within {TIMEOUT_SECONDS} s")
+        time.sleep(0.25)
+        sealed = sum(handins.ends(SEALS).values()) - sum(starts[SEALS].values())
+        told = sum(handins.ends(NOTICES).values()) - sum(starts[NOTICES].values())
+        progress.update(bar, completed=min(sealed, told // NOTICES_PER_MATTER))
+    progress.remove_task(bar)
+    first = min(at for _, _, at in handins.records(SUBMISSIONS, starts[SUBMISSIONS]))
+    seals = list(handins.records(SEALS, starts[SEALS]))
+    last = max(*(at for _, _, at in seals), *(at for _, _, at in handins.records(NOTICES, starts[NOTICES])))
+    assert len({key for key, _, _ in seals}) == len(seals) == matters, "a matter was sealed twice"
+    dead = sum(sum(handins.ends(name).values()) - sum(starts[name].values()) for name in letters)
+    return Saturation(matters, (last - first) / 1000, dead)
+
+
+def paced(handins: HandIns, per_second: float, seconds: float, progress: Progress) -> list[float]:
+    """Hand in at an even rate; returns hand-in → result in ms, sorted."""
+    starts = handins.ends(MATTER_EVENTS)
+    run, command = uuid.uuid4().hex[:12], template()
+    total = max(1, int(per_second * seconds))
+    bar = progress.add_task(f"{per_second:.0f} matters a second", total=total)
+    began = time.monotonic()
+    ours: set[str] = set()
+    while len(ours) < total:
+        for number in range(len(ours), min(total, int((time.monotonic() - began) * per_second) + 1)):
+            ours.add(handins.send(command, f"{run}-{number}"))
+        handins.poll()
+        progress.update(bar, completed=len(ours))
+        time.sleep(0.002)
+    handins.flush()
+    deadline = time.monotonic() + 60
+    latencies: list[float] = []
+    while len(latencies) < total:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(latencies)} of {total} matters had a result within 60 s")
+        latencies = _latencies(handins, starts, ours)
+    progress.remove_task(bar)
+    return sorted(latencies)
+
+
+def _latencies(handins: HandIns, starts: dict[int, int], ours: set[str]) -> list[float]:
+    found: list[float] = []
+    for key, value, at in handins.records(MATTER_EVENTS, starts):
+        event = MatterEvent.FromString(value)
+        if key in ours and event.WhichOneof("event") == "matter_completed":
+            handed_in = event.matter_completed.handed_in
+            found.append(at - (handed_in.seconds * 1000 + handed_in.nanos / 1_000_000))
+    return found
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Of sorted values, by the nearest rank."""
+    return values[max(0, min(len(values) - 1, round(share * len(values) + 0.5) - 1))]
+
+
+def machine() -> dict[str, object]:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "system": platform.platform(),
+    }
+
+
+def main() -> int:
+    """Measure, print a table, write build/bench.json."""
+    parser = argparse.ArgumentParser(description="matters a second, and hand-in → result")
+    parser.add_argument("--matters", type=int, default=20_000, help="handed in at once")
+    parser.add_argument("--warm-up", type=int, default=3_000, help="handed in at once before, not counted")
+    parser.add_argument("--latency-seconds", type=float, default=15, help="how long at a tenth of the rate")
+    parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
+    arguments = parser.parse_args()
+    console = Console()
+    services = [s for s in DEFAULT_SERVICES if s.deployment != "supervision"]
+    with (
+        tempfile.TemporaryDirectory(prefix="onematter-bench-") as directory,
+        start(Path(directory), detached=False, services=services, progress=console.print) as stack,
+        Progress(console=console, transient=True) as progress,
+    ):
+        handins = HandIns(stack.addresses.kafka_bootstrap_servers, table().partitions)
+        flood(handins, arguments.warm_up, progress)
+        full = flood(handins, arguments.matters, progress)
+        latencies = paced(handins, full.matters_per_second / 10, arguments.latency_seconds, progress)
+        handins.close()
+    result = {
+        "matters_per_second": round(full.matters_per_second, 1),
+        "result_p50_ms": round(percentile(latencies, 0.5), 1),
+        "result_p99_ms": round(percentile(latencies, 0.99), 1),
+        "matters": full.matters,
+        "seconds": round(full.seconds, 2),
+        "dead_letters": full.dead_letters,
+        "latency_matters": len(latencies),
+        "versions": {
+            "onematter": version("onematter"),
+            "python": platform.python_version(),
+            "kafka": KAFKA_VERSION,
+            "postgresql": postgres_version(),
+            "confluent-kafka": version("confluent-kafka"),
+            "protobuf": version("protobuf"),
+        },
+        "machine": machine(),
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    rows = Table(title="one matter: three items, three levels, by rule, archived and notified")
+    rows.add_column("figure")
+    rows.add_column("value", justify="right")
+    for name in ("matters_per_second", "result_p50_ms", "result_p99_ms", "dead_letters"):
+        rows.add_row(name, f"{result[name]}")
+    console.print(rows)
+    return 0 if full.dead_letters == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
