@@ -271,7 +271,7 @@ class Live:
     def write(
         self,
         topic: str,
-        value: bytes,
+        value: bytes | None,
         key: bytes | None,
         headers: Headers | None = None,
         partition: int | None = None,
@@ -300,7 +300,11 @@ class Live:
 
     def events(self, topic: str, key: str) -> list[Any]:
         """The events of a matter, in order."""
-        return [EVENT_TYPES[topic].FromString(record.value) for record in self.tail.of(topic, key)]
+        return [self.parse(record) for record in self.tail.of(topic, key)]
+
+    def parse(self, record: Any) -> Any:
+        """The event in a record."""
+        return EVENT_TYPES[record.topic].FromString(record.value)
 
     def event(self, topic: str, key: str, kind: str, item_id: str = "") -> Any:
         """Wait for a matter's event of a kind."""

@@ -64,7 +64,6 @@ class HandIns:
             {
                 "bootstrap.servers": bootstrap_servers,
                 "linger.ms": 5,
-                "compression.type": "lz4",
                 "enable.idempotence": True,
                 "queue.buffering.max.messages": 1_000_000,
             }

@@ -12,18 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.simulation.memory import Database, MemoryStore
-from tests.simulation.scheduler import (
-    BUGGY,
-    DENSE,
-    DENSE_BUGS,
-    DENSE_RESTORES,
-    NORMAL,
-    STORMY,
-    Simulation,
-    Traffic,
-    first_noticed,
-)
+from tests.simulation.database import Database
+from tests.simulation.memory import MemoryStore
+from tests.simulation.scheduler import Simulation, first_noticed
+from tests.simulation.traffic import BUGGY, DENSE, DENSE_BUGS, DENSE_RESTORES, NORMAL, STORMY, Traffic
 
 from onematter.backbone import ledger as books
 from onematter.backbone.ledger import Verdict

@@ -6,9 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.simulation import cores
+from tests.simulation.cores import BACK, BACK_COMMANDS, BACK_EVENTS, FRONT, FRONT_COMMANDS, FRONT_EVENTS, Bugs
+from tests.simulation.database import Database
+from tests.simulation.memory import Broker, Entry, MemoryLog, MemoryStore, Produced
+from tests.simulation.weather import Weather
+
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
-from onematter.backbone.ports import Unavailable
 from onematter.backbone.service import Aggregate
 from onematter.backbone.step import Step
 from onematter.backbone.unit import UnitOfWork
@@ -17,9 +22,6 @@ from onematter.backbone.worker import Phase, Worker
 from onematter.contracts import headers, keys
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
-from tests.simulation import cores
-from tests.simulation.cores import BACK, BACK_COMMANDS, BACK_EVENTS, FRONT, FRONT_COMMANDS, FRONT_EVENTS, Bugs
-from tests.simulation.memory import Broker, Database, Entry, MemoryLog, MemoryStore, Produced, Weather
 
 EVENTS = {FRONT: FRONT_EVENTS, BACK: BACK_EVENTS}
 KINDS: dict[str, type[MatterEvent] | type[ApprovalEvent]] = {FRONT: MatterEvent, BACK: ApprovalEvent}
@@ -256,7 +258,3 @@ class Away(Weather):
 
     def breaks(self) -> bool:
         return self.away
-
-
-__all__ = ["Away", "Bench", "Fails", "Process", "Unavailable", "digest", "open_task", "order", "put_visit",
-           "recall_task", "submission", "submit", "visit"]  # fmt: skip

@@ -1,17 +1,18 @@
-"""Clients of the two deployments: hand-ins, repeats, other contents under the same request, wrong partitions, rubbish."""
+"""Clients of the two deployments: hand-ins, repeats, other contents under a request, wrong partitions, rubbish."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import replace
 
-from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
-from onematter.contracts import headers, keys
-from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from tests.simulation import cores
 from tests.simulation.auditor import HandIn
 from tests.simulation.cores import BACK, FRONT
 from tests.simulation.memory import Broker, Produced
+
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
+from onematter.contracts import headers, keys
+from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 
 MODES = ("auto", "timer")
 

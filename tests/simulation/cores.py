@@ -327,9 +327,7 @@ class Back:
 def front_aggregate(bugs: Bugs | None = None) -> Aggregate[Any, Any, Any]:
     """The front, for the unit of work."""
     core = Front(bugs or Bugs())
-    return Aggregate(
-        MatterState, MatterEvent, front_command, core.decide, core.evolve, core.react, key_of=front_key
-    )
+    return Aggregate(MatterState, MatterEvent, front_command, core.decide, core.evolve, core.react, key_of=front_key)
 
 
 def back_aggregate(bugs: Bugs | None = None) -> Aggregate[Any, Any, Any]:

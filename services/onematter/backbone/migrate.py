@@ -8,8 +8,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from onematter.contracts.connections import DatabaseConnection
@@ -17,10 +15,6 @@ from onematter.contracts.topics import Deployment
 
 # Alembic tells at INFO what dialect it found, at each start.
 logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
-
-
-class SchemaOutdated(Exception):
-    """The database is not at the revision that this version needs."""
 
 
 def _config(deployment: Deployment) -> Config:
@@ -46,20 +40,3 @@ def upgrade(connection: DatabaseConnection, deployment: Deployment) -> None:
             command.upgrade(config, "head")
     finally:
         engine.dispose()
-
-
-def check(connection: DatabaseConnection, deployment: Deployment) -> None:
-    """Raise SchemaOutdated unless the schema is at this version's revision."""
-    wanted = ScriptDirectory.from_config(_config(deployment)).get_current_head()
-    engine = create_engine(connection.sqlalchemy())
-    try:
-        with engine.connect() as database:
-            context = MigrationContext.configure(database, opts={"version_table_schema": deployment.schema})
-            found = context.get_current_revision()
-    finally:
-        engine.dispose()
-    if found != wanted:
-        raise SchemaOutdated(
-            f"schema {deployment.schema} is at revision {found}, this version needs {wanted}; "
-            "run python -m onematter.backbone.provision"
-        )

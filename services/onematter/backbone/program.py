@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from onematter.backbone import catalogue_files, migrate
+from onematter.backbone import catalogue_files, revision
 from onematter.backbone.doors import Doors, Queries
 from onematter.backbone.http import HealthServer
 from onematter.backbone.interceptor import Edge
@@ -81,10 +82,13 @@ def run(service: str, build: Callable[[Runtime], Parts]) -> None:
             stream=sys.stderr,
         )
         _collect_seldom()
-        sys.exit(asyncio.run(_serve(service, settings, build)))
-    except (SettingMissing, migrate.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
+        code = asyncio.run(_serve(service, settings, build))
+    except (SettingMissing, revision.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
         print(f"onematter.{service}: {error}", file=sys.stderr)
         sys.exit(1)
+    logging.shutdown()
+    # All is flushed and closed; taking down librdkafka's clients one by one would cost seconds of every restart.
+    os._exit(code)
 
 
 def _collect_seldom() -> None:
@@ -161,12 +165,10 @@ class End:
 
 async def _wait_for_schema(settings: Settings, deployment: Deployment) -> None:
     """A database that is away at start is waited for; one of another version is an error."""
-    from sqlalchemy.exc import OperationalError
-
     while True:
         try:
-            return await asyncio.to_thread(migrate.check, settings.database, deployment)
-        except OperationalError:
+            return await asyncio.to_thread(revision.check, settings.database, deployment)
+        except Unavailable:
             logger.warning("waiting for PostgreSQL")
             await asyncio.sleep(1)
 

@@ -16,6 +16,7 @@ from onematter.backbone.v1.ledger_pb2 import Outbox
 from onematter.contracts.headers import CONTENT_TYPE, Headers, rfc3339
 
 MAX_KEY_LENGTH = 128
+MAX_SEQUENCE = 2**63 - 1
 MAX_HEADERS_LENGTH = 2048
 
 
@@ -73,8 +74,10 @@ def read(
     """Make a Record of what the broker gave; a DeadRecord where key or headers are malformed."""
     writer = kind = identity = traceparent = ""
     sequence = 0
+    # A header's value may be absent in Kafka; a forwarded record and a dead letter carry it as empty.
+    headers = [(name, content or b"") for name, content in headers or ()]
     try:
-        for name, content in headers or ():
+        for name, content in headers:
             if name == "ce_type":
                 kind = content.decode()
             elif name == "ce_id":
@@ -85,8 +88,8 @@ def read(
                 sequence = int(content)
             elif name == "traceparent":
                 traceparent = content.decode()
-        if bool(writer) != (sequence > 0) or sequence < 0:
-            raise MalformedRecord("ce_stream and ce_sequence stand together, and the sequence is from 1")
+        if bool(writer) != (sequence > 0) or not 0 <= sequence <= MAX_SEQUENCE:
+            raise MalformedRecord("ce_stream and ce_sequence stand together, and the sequence is from 1 to 2^63 - 1")
         text = key.decode("ascii") if key else ""
         if len(text) > MAX_KEY_LENGTH:
             raise MalformedRecord(f"the key is longer than {MAX_KEY_LENGTH} characters")
@@ -95,7 +98,7 @@ def read(
             raise MalformedRecord("key or headers hold a NUL, or too much")
     except (ValueError, AttributeError, TypeError) as error:
         reason = str(error) if isinstance(error, MalformedRecord) else "a header or the key is malformed"
-        return DeadRecord(topic, partition, offset, timestamp_unix_ms, key or b"", value or b"", headers or [], reason)
+        return DeadRecord(topic, partition, offset, timestamp_unix_ms, key or b"", value or b"", headers, reason)
     content = value or b""
     return Record(
         topic,
@@ -110,7 +113,7 @@ def read(
         sequence,
         traceparent,
         hashlib.sha256(content).digest(),
-        headers or [],
+        headers,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
+from onematter.backbone import ledger as books
 from onematter.backbone.records import DeadRecord, Headers, Record, Sending
 from onematter.backbone.service import Change, E, S
-from onematter.backbone.v1.ledger_pb2 import Ledger
+from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream
 
 
 @dataclass(slots=True)
@@ -17,6 +18,15 @@ class Held(Generic[S]):
     lane: int
     state: S
     ledger: Ledger
+    # Entries of the ledger by (writer, topic): a look-up in the message walks through all of them.
+    streams: dict[tuple[str, str], ReceivedStream] = field(default_factory=dict[tuple[str, str], ReceivedStream])
+
+    def stream(self, writer: str, topic: str) -> ReceivedStream:
+        """The ledger's entry of a stream, made when absent."""
+        found = self.streams.get((writer, topic))
+        if found is None:
+            found = self.streams[writer, topic] = books.received(self.ledger, writer, topic)
+        return found
 
 
 @dataclass(slots=True)

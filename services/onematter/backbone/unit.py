@@ -119,7 +119,10 @@ class UnitOfWork(Generic[S, C, E]):
 
     def park(self, step: Step[S, E], held: Held[S], record: Record, reason: str, *, letter: bool = True) -> None:
         """Keep the record, and all behind it in its stream, until replay or drop; tell it as a dead letter."""
-        stream = books.received(held.ledger, record.writer, record.topic)
+        stream = held.stream(record.writer, record.topic)
+        if record.writer and books.judge(stream, record) is Verdict.DUPLICATE:
+            step.count("duplicates")
+            return
         stream.parked += 1
         step.touched[record.key] = held
         step.parked.append(ParkedRow(record, reason))
@@ -132,19 +135,32 @@ class UnitOfWork(Generic[S, C, E]):
         step.count("dead_letters")
         step.send(dead_letter(self.dead_letters, record, reason))
 
+    def is_home(self, record: Record) -> bool:
+        """Whether the record stands on its key's partition. Another lane must not write the matter's row."""
+        return bool(record.key) and partition_of(record.key.encode(), self.partitions) == record.partition
+
+    def turn_away(self, step: Step[S, E], record: Record, reason: str) -> None:
+        """What failed away from home goes home by its key; without a key it is a dead letter."""
+        if record.key:
+            self._forward(step, record, record.key)
+        else:
+            self.bury(step, record, reason)
+
     def replay(self, step: Step[S, E], held: Held[S], row: ParkedRow) -> bool:
         """Deal with a parked record as its action says; False when it must go on waiting."""
         record = row.record
-        stream = books.received(held.ledger, record.writer, record.topic)
+        stream = held.stream(record.writer, record.topic)
         if record.writer and row.action == "drop":
             if record.sequence > stream.last_sequence:
                 books.take_in(stream, record)
         elif row.action == "replay":
-            if record.writer and books.judge(stream, record) in (Verdict.GAP, Verdict.BEHIND_PARKED):
+            verdict = books.judge(stream, record) if record.writer else Verdict.NEXT
+            if verdict in (Verdict.GAP, Verdict.BEHIND_PARKED):
                 return False
-            waiting, stream.parked = stream.parked, 0
-            self.handle(step, held, record, self.decode(step, record))
-            stream.parked = waiting
+            if verdict is not Verdict.DUPLICATE:
+                waiting, stream.parked = stream.parked, 0
+                self.handle(step, held, record, self.decode(step, record))
+                stream.parked = waiting
         stream.parked -= 1
         step.touched[record.key] = held
         step.unparked.append(record)
@@ -158,7 +174,7 @@ class UnitOfWork(Generic[S, C, E]):
         )
 
     def _handle_inside(self, step: Step[S, E], held: Held[S], record: Record, command: C | None) -> None:
-        stream = books.received(held.ledger, record.writer, record.topic)
+        stream = held.stream(record.writer, record.topic)
         verdict = books.judge(stream, record)
         if verdict is Verdict.DUPLICATE:
             step.count("duplicates")

@@ -306,8 +306,11 @@ class Worker(Generic[S, C, E]):
                 return False
             step = Step()
             step.advance(record)
-            held = self._held([(record.key, record.partition)])[record.key]
-            self.unit.park(step, held, record, reason_of(error))
+            if self.unit.is_home(record):
+                held = self._held([(record.key, record.partition)])[record.key]
+                self.unit.park(step, held, record, reason_of(error))
+            else:
+                self.unit.turn_away(step, record, reason_of(error))
             self.store.write(step)
             done = True
         _merge(whole, step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.simulation.bench import MATTER, Bench, put_visit, submit
-from tests.simulation.memory import Blocked
+from tests.simulation.weather import Blocked
 
 from onematter.backbone.worker import Phase
 

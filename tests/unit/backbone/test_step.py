@@ -9,7 +9,8 @@ import pytest
 from tests.simulation.bench import MATTER, Bench, Fails, Process, order, put_visit, submit
 from tests.simulation.bench import open_task as opening
 from tests.simulation.cores import BACK, FRONT
-from tests.simulation.memory import Crashed, Tables
+from tests.simulation.database import Tables
+from tests.simulation.weather import Crashed
 
 from onematter.backbone.ports import Unavailable
 
@@ -46,7 +47,7 @@ def failing(deployment: str, error: type[BaseException], after: bool) -> Iterato
                 process.worker.advance(0.0)
             except error:
                 break
-        if not weather.failed and not after:
+        if number > len(weather.calls):
             return
         if weather.failed:
             yield bench, process, weather

@@ -17,9 +17,10 @@ from onematter.client.cli.app import App
 from onematter.contracts.times import unix_ms
 from onematter.intake.v1.intake_service_pb2 import MatterView
 from onematter.local.demo.board import delivered
-from onematter.local.demo.run import Run
+from onematter.local.demo.run import SUPERVISION, Run
 from onematter.local.demo.words import Words
 from onematter.local.stack import Stack
+from onematter.notification.v1.notification_events_pb2 import NoticeKind
 
 HTTP_TIMEOUT_SECONDS = 2.0
 
@@ -29,7 +30,7 @@ def show(console: Console, run: Run, words: Words, directory: Path) -> None:
     for matter_id, matter in run.matters.items():
         view = run.board.views.get(matter_id)
         if view is not None:
-            _result(console, view, words, Text(f"{matter.code} ") + Text(words.name(view.name)))
+            _result(console, run, view, words, Text(f"{matter.code} {words.name(view.name)}"))
             together = run.board.together.get(matter_id)
             if together is not None:
                 items = ", ".join(f"{words.level(one.level)} {one.item_id}" for one in together.items)
@@ -39,7 +40,7 @@ def show(console: Console, run: Run, words: Words, directory: Path) -> None:
     _indicators(console, run.stack, words)
 
 
-def _result(console: Console, view: MatterView, words: Words, name: Text) -> None:
+def _result(console: Console, run: Run, view: MatterView, words: Words, name: Text) -> None:
     app = App(language=words.language)
     _heading(console, words.both("综合出件", "The one result"), name)
     _say(console, words.both("办件编号", "matter number"), view.matter_number)
@@ -58,12 +59,13 @@ def _result(console: Console, view: MatterView, words: Words, name: Text) -> Non
         place = words.place(item)
         if state.HasField("promised_deadline"):
             place += f"\n{words.both('承诺', 'promised')} {labels.day(state.promised_deadline)}"
-        after = took(unix_ms(result.time) - unix_ms(view.handed_in)) if result.HasField("time") else ""
+        seconds = (unix_ms(result.time) - unix_ms(view.handed_in)) / 1000
+        rule = run.rules.get((view.matter_id, item.item_id), "")
         made.add_row(
             Text(f"{item.item_id} {words.name(item.name)}"),
             Text(place),
-            Text(f"{labels.item(state, app)}\n{after}"),
-            Text(result.opinion),
+            Text(f"{labels.item(state, app)}\n{seconds:.2f} s"),
+            Text(result.opinion or (f"{words.both('规则', 'rule')}: {rule}" if rule else "")),
         )
     console.print(made)
 
@@ -78,21 +80,20 @@ def _notices(console: Console, run: Run, words: Words, directory: Path) -> None:
             file = folder / notice_id[:2] / f"{notice_id}.json"
             total += delivered(state)
             found += file.is_file()
-            subject, body = _letter(file)
+            about = state.notice.parameters.get("item_name", "")
+            # The result's text whole, as it stands in the channel; of the others what they are about.
+            said = _body(file) if state.notice.kind == NoticeKind.NOTICE_KIND_RESULT else about
             kind = words.kind(state.notice.kind)
-            console.print(
-                Text(f"{matter.code} {labels.when(state.time)} {kind} ") + Text(body or subject), soft_wrap=True
-            )
+            console.print(Text(f"{matter.code} {labels.when(state.time)} {kind} {said}".rstrip()), soft_wrap=True)
     stand = words.pick(f"{found}/{total} 件在通道目录", f"{found} of {total} stand in the channel's directory")
     console.print(Text(f"{stand} {folder}"), soft_wrap=True)
 
 
-def _letter(file: Path) -> tuple[str, str]:
+def _body(file: Path) -> str:
     try:
-        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return str(document["subject"]), str(document["body"])
-    except (OSError, ValueError, KeyError):
-        return "", ""
+        return str(json.loads(file.read_text(encoding="utf-8"))["body"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _receipts(console: Console, run: Run, words: Words) -> None:
@@ -108,6 +109,11 @@ def _receipts(console: Console, run: Run, words: Words) -> None:
 
 
 def _indicators(console: Console, stack: Stack, words: Words) -> None:
+    process = stack.supervisor.processes.get(SUPERVISION)
+    if process is not None and not process.alive():
+        ended = words.both("实时指标缺失", "no indicators")
+        console.print(Text(f"\n{ended}: {process.died()}", "yellow"), soft_wrap=True)
+        return
     levels = _figures(stack)
     if not levels:
         return
@@ -125,7 +131,7 @@ def _indicators(console: Console, stack: Stack, words: Words) -> None:
 
 def _figures(stack: Stack) -> dict[str, Any]:
     """What supervision shows; nothing where it lags or is away, which is no failure of the demo."""
-    address = stack.addresses.services.get("supervision")
+    address = stack.addresses.services.get(SUPERVISION)
     if address is None:
         return {}
     connection = http.client.HTTPConnection(address.metrics, timeout=HTTP_TIMEOUT_SECONDS)

@@ -32,6 +32,7 @@ from onematter.local.stack import Stack
 from onematter.notification.v1.notification_events_pb2 import NoticeKind
 
 RUN_SECONDS = 90.0
+SUPERVISION = "supervision"
 NOTICE_INTERVAL_SECONDS = 0.4
 HEALTH_INTERVAL_SECONDS = 0.5
 # No proxy of the environment stands between this machine and itself.
@@ -61,6 +62,8 @@ class Run:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     matters: dict[str, Matter] = field(default_factory=dict[str, Matter])
     sealed: dict[str, Sealed] = field(default_factory=dict[str, Sealed])
+    # The text of the rule that decided an item, by matter_id and item_id.
+    rules: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     async def play(self) -> None:
         """Play it to the end. Raises TimeoutError, LocalError and the errors of the client."""
@@ -160,7 +163,10 @@ class Run:
 
     async def _look_after_processes(self) -> None:
         while True:
-            self.stack.check()
+            for name, process in self.stack.supervisor.processes.items():
+                # The indicators are no part of what is shown here; the report tells when they are missing.
+                if name != SUPERVISION and not process.alive():
+                    raise process.died()
             await asyncio.sleep(HEALTH_INTERVAL_SECONDS)
 
     async def _look_for_notices(self) -> None:
@@ -177,6 +183,7 @@ class Run:
         await self.board.until(lambda: all(self.board.completed(matter_id) for matter_id in self.matters))
         for matter_id in self.matters:
             self.sealed[matter_id] = await self._sealed(matter_id)
+            await asyncio.to_thread(self._learn_rules, matter_id)
         while not all(self._result_told(matter_id) for matter_id in self.matters):
             await asyncio.sleep(RETRY_INTERVAL_SECONDS)
 
@@ -188,6 +195,12 @@ class Run:
                 return Sealed(case_file, receipt, verification.verify(case_file, receipt))
             except (NotFound, Unavailable, DeadlineExceeded):
                 await asyncio.sleep(RETRY_INTERVAL_SECONDS)
+
+    def _learn_rules(self, matter_id: str) -> None:
+        for state in self.board.views[matter_id].items:
+            if state.result.automatic:
+                task = self.services.task(state.item.owner, matter_id, state.item.item_id).task
+                self.rules[matter_id, state.item.item_id] = task.decided.rule
 
     def _result_told(self, matter_id: str) -> bool:
         return any(

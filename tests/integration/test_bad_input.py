@@ -1,0 +1,522 @@
+"""Whatever comes in, by gRPC or on a topic: it is refused with its field, rule and way out, put to the dead letters with
+its reason, forwarded, or parked. The services go on, and nothing that was acknowledged is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import grpc
+import psycopg
+import pytest
+from confluent_kafka import Producer
+from tests.live import (
+    CALL_SECONDS,
+    COMMANDS,
+    DEAD_LETTERS,
+    INTAKE_COMMANDS,
+    LEVELS,
+    MATTER_EVENTS,
+    SUBMISSIONS,
+    TASK_EVENTS,
+    Headers,
+    Live,
+    failure_of,
+    forged,
+    matter_id_of,
+    outside,
+    poll,
+    seal,
+    told_by,
+)
+
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
+from onematter.backbone.v1 import operations_service_pb2 as operations
+from onematter.common.v1.application_pb2 import IdentifierKind
+from onematter.common.v1.outcome_pb2 import CommandRefused
+from onematter.intake.v1 import intake_service_pb2 as intake
+from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+from onematter.intake.v1.intake_events_pb2 import MatterOutcome
+
+IDENTIFIER = "application.personal_data.parties[p1].identifier"
+# Right but for their last characters.
+WRONG_ID_CARD = "330106199003071237"
+WRONG_USCC = "91330106MA2B0XYQ1M"
+MAX_FORM_BYTES = 10_485_760
+PERSONAL = (WRONG_ID_CARD, WRONG_USCC, "杭州示例智造有限公司")
+
+Told = set[tuple[str, str]]
+
+
+def unknown_matter_type(command: IntakeCommand) -> None:
+    command.submit_matter.matter_code = "OM-99"
+
+
+def wrong_id_card(command: IntakeCommand) -> None:
+    seal(command, name="某某", kind=IdentifierKind.IDENTIFIER_KIND_ID_CARD, identifier=WRONG_ID_CARD)
+
+
+def wrong_uscc(command: IntakeCommand) -> None:
+    seal(command, name="某某", kind=IdentifierKind.IDENTIFIER_KIND_USCC, identifier=WRONG_USCC)
+
+
+def missing_material(command: IntakeCommand) -> None:
+    command.submit_matter.application.ClearField("materials")
+
+
+def oversized_material(command: IntakeCommand) -> None:
+    command.submit_matter.application.materials[0].size_bytes = MAX_FORM_BYTES + 1
+
+
+def everything(command: IntakeCommand) -> None:
+    wrong_id_card(command)
+    missing_material(command)
+    command.submit_matter.division = "33010"
+    command.submit_matter.application.ClearField("facts")
+
+
+HAND_INS: dict[str, tuple[Callable[[IntakeCommand], None], Told]] = {
+    "unknown matter": (unknown_matter_type, {("submit_matter.matter_code", "MATTER_TYPE_UNKNOWN")}),
+    "ID card": (wrong_id_card, {(IDENTIFIER, "IDENTIFIER_INVALID")}),
+    "USCC": (wrong_uscc, {(IDENTIFIER, "IDENTIFIER_INVALID")}),
+    "missing material": (missing_material, {("application.materials[form]", "MATERIAL_MISSING")}),
+    "oversized material": (oversized_material, {("application.materials[form]", "MATERIAL_OVERSIZED")}),
+    "all at once": (
+        everything,
+        {
+            (IDENTIFIER, "IDENTIFIER_INVALID"),
+            ("application.materials[form]", "MATERIAL_MISSING"),
+            ("submit_matter.division", "DIVISION_UNKNOWN"),
+            ("application.facts[amount]", "FACT_MISSING"),
+        },
+    ),
+}
+
+
+def check_refused(call: Callable[[], object], on_topic: CommandRefused, told: Told) -> None:
+    """The refusal by gRPC and the one on the topic name the same fields and rules; gRPC says them in words."""
+    failure = failure_of(call)
+    assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.told == told_by(on_topic) == told_by(failure.refused) == told
+    assert failure.info.reason in {reason for _, reason in told}
+    for violation in failure.bad_request.field_violations:
+        # The rule and the way out are a sentence each.
+        assert violation.description.count(".") >= 2
+        assert violation.field in failure.text
+    said = failure.text + str(failure.bad_request) + str(failure.info) + str(on_topic)
+    assert not [personal for personal in PERSONAL if personal in said]
+
+
+@pytest.mark.parametrize("name", HAND_INS)
+def test_a_hand_in_that_breaks_rules_is_refused_with_all_of_them_by_both_doors(live: Live, name: str) -> None:
+    spoil, told = HAND_INS[name]
+    by_topic, by_grpc = live.hand_in(), live.hand_in()
+    spoil(by_topic)
+    spoil(by_grpc)
+    value = live.publish(SUBMISSIONS, by_topic)
+    refused = live.answer(MATTER_EVENTS, by_topic.matter_id, value).command_refused
+    assert refused.command == "submit_matter"
+    check_refused(lambda: live.submit(by_grpc), refused, told)
+    with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
+        live.intake.GetMatter(intake.GetMatterRequest(matter_id=by_topic.matter_id), timeout=CALL_SECONDS)
+    live.goes_on()
+
+
+def test_a_command_about_an_unknown_matter_is_refused_by_both_doors(live: Live) -> None:
+    def withdrawal() -> IntakeCommand:
+        command = IntakeCommand(request_id=live.new_id())
+        command.matter_id = matter_id_of(live.principal, command.request_id)
+        command.actor.principal = live.principal
+        command.withdraw_matter.reason = "不办了"
+        return command
+
+    by_topic, by_grpc = withdrawal(), withdrawal()
+    value = live.publish(INTAKE_COMMANDS, by_topic)
+    refused = live.answer(MATTER_EVENTS, by_topic.matter_id, value).command_refused
+    request = intake.WithdrawMatterRequest(command=by_grpc)
+    check_refused(
+        lambda: live.intake.WithdrawMatter(request, timeout=CALL_SECONDS), refused, {("matter_id", "MATTER_UNKNOWN")}
+    )
+
+
+def test_a_request_id_used_again_is_refused_on_the_topic_and_a_repetition_changes_nothing(live: Live) -> None:
+    command = live.hand_in()
+    other = live.hand_in(amount=6, request_id=command.request_id)
+    first = live.publish(SUBMISSIONS, command)
+    live.publish(SUBMISSIONS, command)
+    second = live.publish(SUBMISSIONS, other)
+    assert live.answer(MATTER_EVENTS, command.matter_id, first).WhichOneof("event") == "matter_accepted"
+    refused = live.answer(MATTER_EVENTS, command.matter_id, second).command_refused
+    assert told_by(refused) == {("request_id", "REQUEST_ID_REUSED")}
+    live.completes(command.matter_id)
+    live.tail.read_to_end()
+    told = [e.cause.digest for e in live.events(MATTER_EVENTS, command.matter_id)]
+    assert told.count(hashlib.sha256(first).digest()) == 1
+    check_refused(lambda: live.submit(other), refused, {("request_id", "REQUEST_ID_REUSED")})
+
+
+def test_a_decided_task_and_a_wrong_department_are_refused_by_both_doors(live: Live) -> None:
+    matter_id = live.open_matter()
+
+    def wrong() -> ApprovalCommand:
+        command = live.decision("city", matter_id, "02")
+        command.actor.department = "forestry"
+        return command
+
+    told = {("actor.department", "WRONG_DEPARTMENT")}
+    refused = live.answer(TASK_EVENTS["city"], matter_id, live.publish(COMMANDS["city"], wrong())).command_refused
+    assert refused.violations[0].parameters["competent"] == "government_services"
+    check_refused(lambda: live.decide("city", wrong()), refused, told)
+
+    live.decide("city", live.decision("city", matter_id, "02"))
+    again = live.decision("city", matter_id, "02", grant=False)
+    refused = live.answer(TASK_EVENTS["city"], matter_id, live.publish(COMMANDS["city"], again)).command_refused
+    told = {("item_id", "TASK_DECIDED")}
+    check_refused(lambda: live.decide("city", live.decision("city", matter_id, "02", grant=False)), refused, told)
+    check_refused(lambda: live.decide("city", again), refused, told)
+
+    for level in ("province", "county"):
+        live.publish(COMMANDS[level], live.decision(level, matter_id, live.item_at(level)))
+    assert live.completes(matter_id).matter_completed.outcome == MatterOutcome.MATTER_OUTCOME_GRANTED
+
+
+def test_a_command_that_is_too_large_is_refused_by_both_doors(live: Live) -> None:
+    def large() -> IntakeCommand:
+        command = live.hand_in()
+        command.submit_matter.application.facts["project"].text = "大" * 300_000
+        return command
+
+    by_topic = large()
+    value = live.publish(SUBMISSIONS, by_topic)
+    assert len(value) >= 900_000
+    refused = live.answer(MATTER_EVENTS, by_topic.matter_id, value).command_refused
+    failure = failure_of(lambda: live.submit(large()))
+    assert failure.told == told_by(refused) == {("", "COMMAND_TOO_LARGE")}
+    live.goes_on()
+
+
+# Value, key, headers and topic of a record that is none of ours; and what the dead letter says of it.
+Alien = Callable[[Live], tuple[str, bytes | None, bytes | None, Headers]]
+
+
+def good(live: Live) -> tuple[IntakeCommand, bytes]:
+    command = live.hand_in()
+    return command, command.SerializeToString(deterministic=True)
+
+
+def truncated(live: Live) -> tuple[str, bytes | None, bytes | None, Headers]:
+    command, value = good(live)
+    return SUBMISSIONS, value[:-3], command.matter_id.encode(), outside(command.request_id)
+
+
+def nameless(live: Live) -> tuple[str, bytes | None, bytes | None, Headers]:
+    command = IntakeCommand(request_id=live.new_id())
+    command.actor.principal = live.principal
+    command.withdraw_matter.reason = "不办了"
+    return INTAKE_COMMANDS, command.SerializeToString(), None, []
+
+
+def nul_in_header(live: Live) -> tuple[str, bytes | None, bytes | None, Headers]:
+    command, value = good(live)
+    return SUBMISSIONS, value, command.matter_id.encode(), outside("a\0b")
+
+
+def half_a_stream(live: Live) -> tuple[str, bytes | None, bytes | None, Headers]:
+    command, value = good(live)
+    return SUBMISSIONS, value, command.matter_id.encode(), [("ce_stream", b"intake")]
+
+
+def stream_of_a_stranger(live: Live) -> tuple[str, bytes | None, bytes | None, Headers]:
+    command, value = good(live)
+    key = command.matter_id
+    return SUBMISSIONS, value, key.encode(), forged("approval-city", SUBMISSIONS, key, 1)
+
+
+def stream_of_a_stranger_to_a_level(live: Live) -> tuple[str, bytes | None, bytes | None, Headers]:
+    key = live.hand_in().matter_id
+    value = live.decision("city", key, "02").SerializeToString()
+    return COMMANDS["city"], value, key.encode(), forged("approval-county", COMMANDS["city"], key, 1)
+
+
+def stream_without_a_key(live: Live) -> tuple[str, bytes | None, bytes | None, Headers]:
+    value = live.decision("city", live.hand_in().matter_id, "02").SerializeToString()
+    return COMMANDS["city"], value, None, forged("intake", COMMANDS["city"], "", 1)
+
+
+def alien(topic: str, value: bytes | None, key: bytes) -> Alien:
+    return lambda _live: (topic, value, key, [])
+
+
+ALIENS: dict[str, tuple[Alien, str, str]] = {
+    "truncated": (truncated, "intake", "undecodable: not an onematter.intake.v1.IntakeCommand"),
+    "JSON": (alien(SUBMISSIONS, b'{"matter_code": "OM-90"}', b"json"), "intake", "undecodable: not an"),
+    "JSON to a level": (alien(COMMANDS["county"], b'{"grant": true}', b"json"), "approval", "undecodable: not an"),
+    "no key": (nameless, "intake", "undecodable: the command names no matter"),
+    "NUL in the key": (alien(SUBMISSIONS, b"", b"a\0b"), "intake", "NUL"),
+    "a key of other bytes": (alien(SUBMISSIONS, b"", b"\xff\xfe"), "intake", "the key is malformed"),
+    "a long key": (alien(SUBMISSIONS, b"", b"k" * 129), "intake", "the key is longer than 128 characters"),
+    "NUL in a header": (nul_in_header, "intake", "NUL"),
+    "empty": (alien(SUBMISSIONS, b"", b"empty"), "intake", "undecodable: an empty value"),
+    "no value": (alien(SUBMISSIONS, None, b"tombstone"), "intake", "undecodable: an empty value"),
+    "enormous": (alien(SUBMISSIONS, b"\xff" * 1_000_000, b"enormous"), "intake", "undecodable: not an"),
+    "half a stream": (half_a_stream, "intake", "ce_stream and ce_sequence stand together"),
+    "a stranger's stream": (stream_of_a_stranger, "intake", "may not write to this topic"),
+    "a stranger's stream to a level": (stream_of_a_stranger_to_a_level, "approval", "may not write to this topic"),
+    "a stream without a key": (stream_without_a_key, "approval", "needs its matter's key"),
+}
+
+
+@pytest.mark.parametrize("name", ALIENS)
+def test_what_is_no_record_of_ours_is_a_dead_letter_with_its_reason_and_origin(live: Live, name: str) -> None:
+    make, service, reason = ALIENS[name]
+    topic, value, key, headers = make(live)
+    written = live.write(topic, value, key, headers)
+    letter = live.dead_letter(service, topic, written.partition, written.offset)
+    told = dict(letter.headers)
+    assert reason in told["dead_letter_reason"].decode()
+    assert int(told["dead_letter_timestamp_unix_ms"]) > 0
+    assert (letter.value or b"") == (value or b"")
+    assert (letter.key or b"") == (key or b"")
+    assert dict(headers).items() <= told.items()
+    assert letter.partition == written.partition
+    assert not [personal for personal in PERSONAL if personal in told["dead_letter_reason"].decode()]
+    live.goes_on()
+
+
+def partition_by_crc32(key: bytes, partitions: int) -> int:
+    """Where librdkafka puts a key by default, and kcat with it."""
+    return zlib.crc32(key) % partitions
+
+
+def test_a_key_on_the_wrong_partition_is_forwarded_and_completed(live: Live) -> None:
+    commands = [live.hand_in() for _ in range(24)]
+    places: dict[str, int] = {}
+
+    def delivered(error: Any, message: Any) -> None:
+        assert error is None
+        places[message.key().decode()] = message.partition()
+
+    producer = Producer({"bootstrap.servers": live.servers, "partitioner": "consistent_random"})
+    for command in commands:
+        value = command.SerializeToString()
+        producer.produce(SUBMISSIONS, value, command.matter_id.encode(), on_delivery=delivered)
+    assert producer.flush(CALL_SECONDS) == 0
+    for command in commands:
+        live.completes(command.matter_id)
+    partitions = {record.partition for topic in (SUBMISSIONS, MATTER_EVENTS) for record in live.tail.records[topic]}
+    wrong = 0
+    for command in commands:
+        key = command.matter_id
+        assert places[key] == partition_by_crc32(key.encode(), len(partitions))
+        home = live.tail.of(MATTER_EVENTS, key)[0].partition
+        values = {(record.partition, record.value) for record in live.tail.of(SUBMISSIONS, key)}
+        assert values == {(place, command.SerializeToString()) for place in {places[key], home}}
+        wrong += places[key] != home
+    assert wrong > 0
+
+
+def test_a_hand_in_without_or_under_another_key_is_forwarded_to_its_own(live: Live) -> None:
+    for key in (None, b"somebody else", live.hand_in().matter_id.encode()):
+        command = live.hand_in()
+        live.write(SUBMISSIONS, command.SerializeToString(), key)
+        live.completes(command.matter_id)
+        assert live.tail.of(SUBMISSIONS, command.matter_id)
+
+
+def parked(live: Live, deployment: str, matter_id: str) -> list[operations.ParkedRecord]:
+    """All parked records of a matter, read in pages of one."""
+    records: list[operations.ParkedRecord] = []
+    token = ""
+    while True:
+        request = operations.ListParkedRequest(matter_id=matter_id, page_size=1, page_token=token)
+        page = live.operations(deployment).ListParked(request, timeout=CALL_SECONDS)
+        assert len(page.records) <= 1
+        records += page.records
+        token = page.next_page_token
+        if not token:
+            return records
+
+
+def drop(live: Live, deployment: str, matter_id: str, writer: str, topic: str) -> None:
+    request = operations.DropParkedRequest(matter_id=matter_id, writer=writer, topic=topic)
+    live.operations(deployment).DropParked(request, timeout=CALL_SECONDS)
+
+
+def replay(live: Live, deployment: str, matter_id: str, writer: str, topic: str) -> None:
+    request = operations.ReplayParkedRequest(matter_id=matter_id, writer=writer, topic=topic)
+    live.operations(deployment).ReplayParked(request, timeout=CALL_SECONDS)
+
+
+def test_a_command_of_an_unknown_type_parks_what_is_behind_it_until_an_operator_drops_it(live: Live) -> None:
+    command = live.hand_in()
+    key = command.matter_id
+    # Field 99 of a later version, with a message of its own.
+    unknown = IntakeCommand(request_id=live.new_id(), matter_id=key).SerializeToString() + b"\x9a\x06\x02\x08\x01"
+    written = live.write(SUBMISSIONS, unknown, key.encode(), outside("later"))
+    letter = live.dead_letter("intake", SUBMISSIONS, written.partition, written.offset)
+    assert b"unknown type" in dict(letter.headers)["dead_letter_reason"]
+    behind = live.publish(SUBMISSIONS, command)
+    first, second = poll(lambda: (p := parked(live, "intake", key)) and len(p) == 2 and p, "both parked")
+    assert (first.position.topic, first.position.writer, first.offset) == (SUBMISSIONS, "", written.offset)
+    assert first.reason.startswith("unknown type")
+    assert second.reason == "behind a parked record"
+    live.goes_on()
+
+    replay(live, "intake", key, "", SUBMISSIONS)
+    live.goes_on()
+    assert [one.offset for one in parked(live, "intake", key)] == [first.offset, second.offset]
+
+    drop(live, "intake", key, "", SUBMISSIONS)
+    assert live.answer(MATTER_EVENTS, key, behind).WhichOneof("event") == "matter_accepted"
+    live.completes(key)
+    poll(lambda: not parked(live, "intake", key), "nothing parked")
+
+
+def opening(key: str, item_id: str) -> bytes:
+    command = ApprovalCommand(matter_id=key, item_id=item_id)
+    command.open_task.item.item_id = item_id
+    return command.SerializeToString()
+
+
+def test_a_gap_parks_its_stream_alone_and_is_closed_by_what_was_missing(live: Live) -> None:
+    topic, events = COMMANDS["county"], TASK_EVENTS["county"]
+    key = live.hand_in().matter_id
+
+    def send(sequence: int, item_id: str) -> Any:
+        return live.write(topic, opening(key, item_id), key.encode(), forged("intake", topic, key, sequence))
+
+    early = send(3, "c")
+    for service in ("approval", "archive"):
+        letter = live.dead_letter(service, topic, early.partition, early.offset)
+        assert dict(letter.headers)["dead_letter_reason"] == b"gap: sequence 1 is missing"
+    send(4, "d")
+    poll(lambda: len(parked(live, "approval-county", key)) == 2, "both parked")
+    live.goes_on()
+    assert not live.events(events, key)
+
+    send(1, "a")
+    live.event(events, key, "task_opened", "a")
+    assert len(parked(live, "approval-county", key)) == 2
+    send(2, "b")
+    live.event(events, key, "task_opened", "d")
+    assert [event.item_id for event in live.events(events, key)] == ["a", "b", "c", "d"]
+    for deployment in ("approval-county", "archive"):
+        poll(lambda d=deployment: not parked(live, d, key), "nothing parked")
+
+    again = live.write(topic, opening(key, "x"), key.encode(), forged("intake", topic, key, 2))
+    letter = live.dead_letter("approval", topic, again.partition, again.offset)
+    assert dict(letter.headers)["dead_letter_reason"] == b"alarm: sequence 2 came again with another content"
+    send(2, "b")
+    live.goes_on()
+    live.tail.read_to_end()
+    assert len(live.events(events, key)) == 4
+
+    # Intake never asked for these tasks: their events break an invariant there, and wait in order.
+    waiting = poll(lambda: (p := parked(live, "intake", key)) and len(p) == 4 and p, "all four parked")
+    assert "invariant broken" in waiting[0].reason
+    assert [one.position.sequence for one in waiting] == [1, 2, 3, 4]
+    for left in (3, 2, 1, 0):
+        drop(live, "intake", key, "approval-county", events)
+        poll(lambda left=left: len(parked(live, "intake", key)) == left, f"{left} parked")
+    live.goes_on()
+
+
+def test_what_an_operator_gives_up_lets_the_rest_of_its_stream_go_on(live: Live) -> None:
+    topic, events = COMMANDS["city"], TASK_EVENTS["city"]
+    key = live.hand_in().matter_id
+    for sequence, item_id in ((2, "b"), (3, "c")):
+        live.write(topic, opening(key, item_id), key.encode(), forged("intake", topic, key, sequence))
+    for deployment in ("approval-city", "archive"):
+        poll(lambda d=deployment: len(parked(live, d, key)) == 2, "both parked")
+        drop(live, deployment, key, "intake", topic)
+        poll(lambda d=deployment: not parked(live, d, key), "nothing parked")
+    live.event(events, key, "task_opened", "c")
+    assert [event.item_id for event in live.events(events, key)] == ["c"]
+    poll(lambda: parked(live, "intake", key), "the event that intake cannot join")
+    drop(live, "intake", key, "approval-city", events)
+    poll(lambda: not parked(live, "intake", key), "nothing parked")
+
+
+@contextmanager
+def a_row_that_the_database_refuses(live: Live, matter_id: str) -> Iterator[None]:
+    """Let the county's inbox refuse the rows of one matter."""
+    name = f"refuse_{matter_id}"
+    with closing(psycopg.connect(live.database_url, autocommit=True)) as connection:
+        connection.execute("SET search_path TO approval_county")
+        connection.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"  # type: ignore[arg-type]
+            f" IF NEW.matter_id = '{matter_id}' THEN RAISE 'refused by a test' USING ERRCODE = '22000'; END IF;"
+            " RETURN NEW; END $$"
+        )
+        connection.execute(
+            f"CREATE TRIGGER {name} BEFORE INSERT ON tasks"  # type: ignore[arg-type]
+            f" FOR EACH ROW EXECUTE FUNCTION {name}()"
+        )
+        try:
+            yield
+        finally:
+            connection.execute(f"DROP FUNCTION {name}() CASCADE")  # type: ignore[arg-type]
+
+
+def test_one_culprit_in_a_batch_is_parked_and_replayed_when_its_cause_is_gone(live: Live) -> None:
+    culprit = live.hand_in(amount=2_000_000)
+    others = [live.hand_in(amount=2_000_000) for _ in range(20)]
+    key, topic = culprit.matter_id, COMMANDS["county"]
+    with a_row_that_the_database_refuses(live, key):
+        live.publish_all([*others[:10], culprit, *others[10:]])
+        (waiting,) = poll(lambda: parked(live, "approval-county", key), "the culprit is parked")
+        assert (waiting.position.writer, waiting.position.sequence) == ("intake", 1)
+        # What the database says may quote what it was given: only the kind of error is told.
+        assert waiting.reason == "failed: BadData"
+        letter = live.dead_letter("approval", topic, waiting.partition, waiting.offset)
+        assert dict(letter.headers)["ce_stream"] == b"intake"
+        for other in others:
+            live.event(TASK_EVENTS["county"], other.matter_id, "task_opened")
+        for level in ("province", "city"):
+            live.event(TASK_EVENTS[level], key, "task_opened")
+        live.goes_on()
+        assert not live.events(TASK_EVENTS["county"], key)
+    replay(live, "approval-county", key, "intake", topic)
+    live.event(TASK_EVENTS["county"], key, "task_opened")
+    assert not parked(live, "approval-county", key)
+    for level in LEVELS:
+        live.decide(level, live.decision(level, key, live.item_at(level)))
+    assert live.completes(key).matter_completed.outcome == MatterOutcome.MATTER_OUTCOME_GRANTED
+
+
+def test_nothing_that_was_acknowledged_is_lost(live: Live) -> None:
+    """Of all that this run wrote from outside so far: an outcome, a dead letter, or the same again at its own place."""
+    for _ in range(5):
+        live.write(SUBMISSIONS, os.urandom(40), os.urandom(8).hex().encode())
+        live.goes_on()
+
+    def unanswered() -> list[str]:
+        tail = live.tail
+        tail.read_to_end()
+        origins = {
+            (told["dead_letter_topic"].decode(), int(told["dead_letter_partition"]), int(told["dead_letter_offset"]))
+            for topic in DEAD_LETTERS.values()
+            for told in (dict(letter.headers) for letter in tail.records[topic])
+        }
+        answered = {
+            live.parse(record).cause.digest
+            for topic in (MATTER_EVENTS, *TASK_EVENTS.values())
+            for record in tail.records[topic]
+        }
+        lost: list[str] = []
+        for topic in (SUBMISSIONS, INTAKE_COMMANDS, *COMMANDS.values()):
+            for record in tail.records[topic]:
+                if "ce_stream" in dict(record.headers):
+                    continue
+                digest = hashlib.sha256(record.value or b"").digest()
+                place = (topic, record.partition, record.offset)
+                if place not in origins and digest not in answered:
+                    lost.append("/".join(map(str, place)))
+        return lost
+
+    poll(lambda: not unanswered(), "an answer to everything")
