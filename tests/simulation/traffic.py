@@ -29,7 +29,5 @@ DENSE = Traffic(
 STORMY = replace(
     DENSE, actions=1500, partitions=2, hand_ins=40, matters=3, faults=1.0, max_batch=12, unavailable_chance=0.01
 )
-    DENSE, actions=1500, partitions=2, hand_ins=40, matters=3, faults=1.0, max_batch=12, unavailable_chance=0.01
-)
 DENSE_RESTORES = replace(DENSE, faults=1.5, restores=1.5)
 DENSE_BUGS = replace(DENSE, bugs=True)

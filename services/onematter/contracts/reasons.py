@@ -103,8 +103,8 @@ _RULES: dict[str, tuple[str, str]] = {
     "role": ("应为当事人角色之一", "it must be a role of a party"),
     "served": ("该地尚未开通", "nobody serves the division here"),
     "length": (
-        "过长[：最多 {max_characters} 个字符][：最多 {max_values} 个值]",
-        "it is too long[: at most {max_characters} characters][: at most {max_values} values]",
+        "过长[：最多 {limit} 个字符（列表为值的个数）]",
+        "it is too long[: at most {limit} characters, of a list values]",
     ),
     "choices": ("应为下列之一[：{allowed}]", "it must be one of[: {allowed}]"),
     "pattern": ("格式应符合[ {pattern}]", "it must match[ {pattern}]"),
@@ -159,13 +159,11 @@ _TEXTS: dict[int, tuple[tuple[str, str], tuple[str, str]]] = {
     ),
     Reason.REASON_FIELD_TOO_LONG: (
         (
-            "此项过长[：最多 {limit} 个字符][：最多 {maximum_characters} 个字符]"
-            "[：最多 {max_characters} 个字符][：最多 {max_entries} 项]。",
+            "此项过长[：最多 {limit} 个字符（列表为项数）]。",
             _RENEW_ZH,
         ),
         (
-            "This field is too long[: at most {limit} characters][: at most {maximum_characters} characters]"
-            "[: at most {max_characters} characters][: at most {max_entries} entries].",
+            "This field is too long[: at most {limit} characters, of a list entries].",
             "Shorten it and send it again with a new request_id.",
         ),
     ),

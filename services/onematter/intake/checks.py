@@ -145,8 +145,8 @@ def facts_of(application: Application) -> dict[str, FactValue]:
     return facts
 
 
-def _too_long(refusal: Refusal, field: str, limit: int, unit: str = "max_characters") -> None:
-    refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {unit: str(limit)})
+def _too_long(refusal: Refusal, field: str, limit: int) -> None:
+    refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
 
 
 def _absent_or_malformed(number: int) -> Reason:
@@ -191,9 +191,9 @@ def _add(refusal: Refusal, violation: Violation) -> None:
 def _check_bounds(application: Application, facts: dict[str, FactValue], refusal: Refusal) -> set[str]:
     """Note what exceeds a bound of this file; the fields of the facts that do."""
     if len(application.facts) > MAX_FACTS:
-        _too_long(refusal, "application.facts", MAX_FACTS, "max_entries")
+        _too_long(refusal, "application.facts", MAX_FACTS)
     if len(application.materials) > MAX_MATERIALS:
-        _too_long(refusal, "application.materials", MAX_MATERIALS, "max_entries")
+        _too_long(refusal, "application.materials", MAX_MATERIALS)
     too_long: set[str] = set()
     for position, (name, value) in enumerate(facts.items()):
         if isinstance(value, str):
@@ -212,7 +212,7 @@ def _check_bounds(application: Application, facts: dict[str, FactValue], refusal
 def _check_parties(application: Application, refusal: Refusal) -> None:
     parties = application.parties
     if len(parties) > MAX_PARTIES:
-        _too_long(refusal, "application.parties", MAX_PARTIES, "max_entries")
+        _too_long(refusal, "application.parties", MAX_PARTIES)
         return
     if not any(party.role == _APPLICANT for party in parties):
         refusal.add("application.parties", Reason.REASON_FIELD_MISSING, {"rule": "applicant"})
@@ -253,7 +253,7 @@ def _check_plain(application: Application, party_ids: set[str], refusal: Refusal
         refusal.add(_PERSONAL_DATA, Reason.REASON_FIELD_MALFORMED, {"rule": "PersonalData"})
         return
     if len(personal_data.parties) > MAX_PARTIES:
-        _too_long(refusal, f"{_PERSONAL_DATA}.parties", MAX_PARTIES, "max_entries")
+        _too_long(refusal, f"{_PERSONAL_DATA}.parties", MAX_PARTIES)
         return
     described: set[str] = set()
     for position, details in enumerate(personal_data.parties):

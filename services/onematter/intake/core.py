@@ -18,7 +18,7 @@ from typing import TypeAlias
 from onematter.approval.v1.approval_commands_pb2 import Decision
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.common.v1.actor_pb2 import Actor, ActorRole
-from onematter.common.v1.outcome_pb2 import CommandRefused, Reason, StreamPosition
+from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.contracts.aggregate import Context, Refusal, TimerDue, refuse
 from onematter.contracts.times import set_unix_ms
 from onematter.contracts.topics import INTAKE_COMMANDS, MATTER_EVENTS, SUBMISSIONS, TopicTable
@@ -27,6 +27,7 @@ from onematter.intake.fold import evolve, react, set_lapsed
 from onematter.intake.plans import Plans
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import (
+    Item,
     ItemOutcome,
     ItemResult,
     MatterCompleted,
@@ -148,18 +149,21 @@ class Core:
         if isinstance(prepared, CommandRefused):
             return prepared
         submit = command.submit_matter
-        event = MatterEvent(matter_accepted=prepared.accepted, actor=command.actor)
+        division, channel = submit.division, submit.channel
+        event = MatterEvent()
+        event.actor.CopyFrom(command.actor)
         accepted = event.matter_accepted
+        accepted.CopyFrom(prepared.accepted)
         assert accepted.opened_items, "a matter without an item to open"
         accepted.matter_number = matter_number(
             legal_date(context.now_unix_ms),
-            submit.division,
-            submit.channel,
+            division,
+            channel,
             (context.offset * self._partitions + context.partition) % SERIALS,
         )
-        accepted.division = submit.division
-        accepted.receiving_division = submit.receiving_division or submit.division
-        accepted.channel = submit.channel
+        accepted.division = division
+        accepted.receiving_division = submit.receiving_division or division
+        accepted.channel = channel
         accepted.language = submit.language or "zh-CN"
         accepted.application.CopyFrom(submit.application)
         return event
@@ -170,83 +174,77 @@ class Core:
         # A refusal answers whoever asked; its item, and its matter, may be made up.
         if kind == "command_refused":
             return None
-        item = next((one for one in state.items if one.item.item_id == told_event.item_id), None)
+        item = _find(state, told_event.item_id)
         assert item is not None, "an approval event for an item that this matter does not have"
         assert item.item.events_topic == heard.topic, "an approval event from a deployment that does not own the task"
         match kind:
             case "task_opened":
                 return _open(item, told_event)
             case "task_decided":
-                decided = told_event.task_decided
-                assert decided.decision in _DECISIONS, "a task decided without a decision"
-                result = ItemResult(
-                    item_id=told_event.item_id,
-                    outcome=_DECISIONS[decided.decision],
-                    automatic=decided.automatic,
-                    opinion=decided.opinion,
-                    department=decided.department or item.item.department,
-                    certificates=decided.certificates,
-                    time=told_event.time,
-                )
-                return self._conclude(state, item, result, told_event.actor, context)
+                outcome = _DECISIONS.get(told_event.task_decided.decision)
+                assert outcome is not None, "a task decided without a decision"
+                return self._conclude(state, item, outcome, told_event, context)
             case "task_recalled":
                 assert state.status == _WITHDRAWING, "a task recalled that nobody recalls"
-                result = ItemResult(
-                    item_id=told_event.item_id,
-                    outcome=_WITHDRAWN,
-                    department=item.item.department,
-                    time=told_event.time,
-                )
-                return self._conclude(state, item, result, told_event.actor, context)
+                return self._conclude(state, item, _WITHDRAWN, told_event, context)
             case "task_claimed" | "task_overdue":
                 return None
             case _:
                 raise AssertionError("an approval event without content")
 
     def _conclude(
-        self, state: MatterState, item: ItemState, result: ItemResult, actor: Actor, context: Context
+        self, state: MatterState, item: ItemState, outcome: ItemOutcome, told_event: ApprovalEvent, context: Context
     ) -> MatterEvent:
         assert item.status in _IN_HAND, "an approval event for an item that is not in a department's hands"
-        opened, lapsed = _consequences(state, result)
-        event = MatterEvent(actor=actor)
-        if opened or _remain(state, {result.item_id, *lapsed}):
+        opened, lapsed, is_last = _consequences(state, told_event.item_id, outcome)
+        event = MatterEvent()
+        event.actor.CopyFrom(told_event.actor)
+        if not is_last:
             concluded = event.item_concluded
-            concluded.result.CopyFrom(result)
+            _set_result(concluded.result, item, outcome, told_event)
             concluded.opened_items.extend(opened)
             concluded.lapsed_items.extend(lapsed)
             return event
         completed = event.matter_completed
+        add = completed.results.add
+        granted = 0
         for one in state.items:
+            result = add()
             item_id = one.item.item_id
-            if item_id == result.item_id:
-                completed.results.append(result)
+            if item_id == told_event.item_id:
+                _set_result(result, item, outcome, told_event)
             elif item_id in lapsed:
-                set_lapsed(completed.results.add(), one)
-                set_unix_ms(completed.results[-1].time, context.now_unix_ms)
+                set_lapsed(result, one)
+                set_unix_ms(result.time, context.now_unix_ms)
             else:
-                completed.results.append(one.result)
-        completed.outcome = _outcome(state, completed)
+                result.CopyFrom(one.result)
+            granted += result.outcome == _GRANTED
+        completed.outcome = _outcome(state, granted, len(completed.results))
         completed.handed_in.CopyFrom(state.handed_in)
         completed.visits = state.visits
         completed.matter_code = state.matter_code
         completed.division = state.division
         completed.name.CopyFrom(state.name)
         completed.matter_number = state.matter_number
-        completed.manifest.extend(self._manifest(context))
+        self._add_manifest(completed, context)
         return event
 
-    def _manifest(self, context: Context) -> list[StreamPosition]:
-        """The last record of every stream of the matter, the result itself included, by (writer, topic)."""
-        own = self._deployment
-        last = {(own, sent.topic): sent.last_sequence for sent in context.ledger.sent if sent.topic in self._streams}
+    def _add_manifest(self, completed: MatterCompleted, context: Context) -> None:
+        """Name the last record of every stream of the matter, the result itself included, by (writer, topic)."""
+        own, streams = self._deployment, self._streams
+        last: dict[tuple[str, str], int] = {}
+        for sent in context.ledger.sent:
+            topic = sent.topic
+            if topic in streams:
+                last[own, topic] = sent.last_sequence
         last[own, MATTER_EVENTS] = last.get((own, MATTER_EVENTS), 0) + 1
         for received in context.ledger.received:
-            if received.writer and received.last_sequence:
-                last[received.writer, received.topic] = received.last_sequence
-        return [
-            StreamPosition(writer=writer, topic=topic, sequence=sequence)
-            for (writer, topic), sequence in sorted(last.items())
-        ]
+            writer, sequence = received.writer, received.last_sequence
+            if writer and sequence:
+                last[writer, received.topic] = sequence
+        add = completed.manifest.add
+        for (writer, topic), sequence in sorted(last.items()):
+            add(writer=writer, topic=topic, sequence=sequence)
 
     evolve = staticmethod(evolve)
     react = staticmethod(react)
@@ -313,44 +311,76 @@ def _record_visit(state: MatterState, command: IntakeCommand) -> MatterEvent | C
     return event
 
 
+def _find(state: MatterState, item_id: str) -> ItemState | None:
+    for one in state.items:
+        if one.item.item_id == item_id:
+            return one
+    return None
+
+
 def _open(item: ItemState, told_event: ApprovalEvent) -> MatterEvent:
     assert item.status == _SENT, "a task opened that nobody asked for"
-    opened = told_event.task_opened
-    event = MatterEvent(actor=told_event.actor)
-    event.item_opened.item_id = told_event.item_id
-    event.item_opened.legal_deadline.CopyFrom(opened.legal_deadline)
-    event.item_opened.promised_deadline.CopyFrom(opened.promised_deadline)
-    event.item_opened.deadline_provisional = opened.deadline_provisional
+    told = told_event.task_opened
+    event = MatterEvent()
+    event.actor.CopyFrom(told_event.actor)
+    opened = event.item_opened
+    opened.item_id = told_event.item_id
+    opened.legal_deadline.CopyFrom(told.legal_deadline)
+    opened.promised_deadline.CopyFrom(told.promised_deadline)
+    opened.deadline_provisional = told.deadline_provisional
     return event
 
 
-def _consequences(state: MatterState, result: ItemResult) -> tuple[list[str], list[str]]:
-    """Return which items the result opens, and which can never open any more, in the matter's order."""
-    waiting = [one.item for one in state.items if one.status == _WAITING]
+def _set_result(result: ItemResult, item: ItemState, outcome: ItemOutcome, told_event: ApprovalEvent) -> None:
+    """Make `result` that of `item`, which the task's event brings to its end."""
+    result.item_id = told_event.item_id
+    result.outcome = outcome
+    result.time.CopyFrom(told_event.time)
+    if outcome == _WITHDRAWN:
+        result.department = item.item.department
+        return
+    decided = told_event.task_decided
+    result.automatic = decided.automatic
+    result.opinion = decided.opinion
+    result.department = decided.department or item.item.department
+    result.certificates.extend(decided.certificates)
+
+
+def _consequences(
+    state: MatterState, item_id: str, outcome: ItemOutcome
+) -> tuple[list[str], list[str], bool]:
+    """Return what follows from an item's end, in the matter's order.
+
+    First which items open, second which can never open any more, third whether nothing is left to wait for.
+    """
+    waiting: list[Item] = []
+    is_last = True
+    for one in state.items:
+        status = one.status
+        if status == _WAITING:
+            waiting.append(one.item)
+        elif is_last and status != _CONCLUDED:
+            is_last = one.item.item_id == item_id
     if not waiting:
-        return [], []
-    if result.outcome == _GRANTED:
+        return [], [], is_last
+    if outcome == _GRANTED:
         granted = {one.item.item_id for one in state.items if one.result.outcome == _GRANTED}
-        granted.add(result.item_id)
-        return [item.item_id for item in waiting if granted.issuperset(item.depends_on)], []
-    lost = {result.item_id}
+        granted.add(item_id)
+        return [item.item_id for item in waiting if granted.issuperset(item.depends_on)], [], False
+    lost = {item_id}
     grown = True
     # The catalogue may name an item before what it depends on: go on until nothing is added.
     while grown:
         more = {item.item_id for item in waiting if not lost.isdisjoint(item.depends_on)}
         grown = not more <= lost
         lost |= more
-    return [], [item.item_id for item in waiting if item.item_id in lost]
+    lapsed = [item.item_id for item in waiting if item.item_id in lost]
+    return [], lapsed, is_last and len(lapsed) == len(waiting)
 
 
-def _remain(state: MatterState, ended: set[str]) -> bool:
-    return any(one.status != _CONCLUDED and one.item.item_id not in ended for one in state.items)
-
-
-def _outcome(state: MatterState, completed: MatterCompleted) -> MatterOutcome:
+def _outcome(state: MatterState, granted: int, results: int) -> MatterOutcome:
     """Every item granted is GRANTED, even when a withdrawal crossed the last decision: they stand."""
-    granted = sum(result.outcome == _GRANTED for result in completed.results)
-    if granted == len(completed.results):
+    if granted == results:
         return MatterOutcome.MATTER_OUTCOME_GRANTED
     if state.status == _WITHDRAWING:
         return MatterOutcome.MATTER_OUTCOME_WITHDRAWN

@@ -3,6 +3,8 @@
 Rule 1: nothing is decided here: the fold of a matter's events is its state, also when a service is restored
 from its own events.
 Rule 2: no argument is changed.
+Rule 3: the application, the only place of personal data, stays in the state no longer than an item waits that
+will be opened with it.
 """
 
 # pyright: strict
@@ -11,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, OpenTask, RecallTask
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, RecallTask
 from onematter.common.v1.actor_pb2 import Actor, ActorRole, Channel
+from onematter.common.v1.application_pb2 import Application
 from onematter.contracts.aggregate import NO_EFFECTS, Effects, Outgoing
 from onematter.intake.v1.intake_events_pb2 import ItemOutcome, ItemResult, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterState, MatterStatus
@@ -40,6 +43,7 @@ def evolve(state: MatterState, event: MatterEvent) -> MatterState:
         return state
     new = MatterState()
     new.CopyFrom(state)
+    opens = False
     match kind:
         case "item_opened":
             opened = event.item_opened
@@ -55,6 +59,7 @@ def evolve(state: MatterState, event: MatterEvent) -> MatterState:
             item.result.CopyFrom(concluded.result)
             for item_id in concluded.opened_items:
                 _find(new, item_id).status = _SENT
+                opens = True
             _lapse(new, concluded.lapsed_items, event)
         case "matter_withdrawn":
             new.status = _WITHDRAWING
@@ -66,12 +71,14 @@ def evolve(state: MatterState, event: MatterEvent) -> MatterState:
             new.status = _COMPLETED
             new.outcome = completed.outcome
             new.completed.CopyFrom(event.time)
-            new.manifest.extend(completed.manifest)
             for item, result in zip(new.items, completed.results, strict=True):
                 item.status = _CONCLUDED
                 item.result.CopyFrom(result)
         case _:
             raise AssertionError("an event that the fold does not know")
+    # `react` still needs it after the event that opens the last one.
+    if not opens and new.HasField("application") and all(one.status != _WAITING for one in new.items):
+        new.ClearField("application")
     return new
 
 
@@ -79,9 +86,10 @@ def react(state: MatterState, event: MatterEvent) -> Effects:
     """Return the tasks to open or to call back, given the state after `event`."""
     match event.WhichOneof("event"):
         case "matter_accepted":
-            return _open_tasks(state, event.matter_id, event.matter_accepted.opened_items)
+            accepted = event.matter_accepted
+            return _open_tasks(state, accepted.application, event.matter_id, accepted.opened_items)
         case "item_concluded" if event.item_concluded.opened_items:
-            return _open_tasks(state, event.matter_id, event.item_concluded.opened_items)
+            return _open_tasks(state, state.application, event.matter_id, event.item_concluded.opened_items)
         case "matter_withdrawn":
             return _recall_tasks(state, event.matter_id, event.matter_withdrawn.recalled_items)
         case _:
@@ -90,29 +98,38 @@ def react(state: MatterState, event: MatterEvent) -> Effects:
 
 def _accepted(event: MatterEvent) -> MatterState:
     accepted = event.matter_accepted
+    channel = accepted.channel
     state = MatterState(
         status=_RUNNING,
         matter_number=accepted.matter_number,
         matter_code=accepted.matter_code,
         catalogue_version=accepted.catalogue_version,
-        name=accepted.name,
         division=accepted.division,
-        channel=accepted.channel,
+        channel=channel,
         principal=event.actor.principal,
-        application=accepted.application,
-        handed_in=event.time,
-        visits=int(accepted.channel in _VISIT_CHANNELS),
+        visits=int(channel in _VISIT_CHANNELS),
         language=accepted.language,
     )
+    # CopyFrom throughout: a message given to a constructor goes through its bytes.
+    state.name.CopyFrom(accepted.name)
+    state.handed_in.CopyFrom(event.time)
     opened = set(accepted.opened_items)
-    items = state.items
+    add = state.items.add
+    waits = False
     for item in accepted.items:
-        items.add(item=item, status=_SENT if item.item_id in opened else _WAITING)
+        is_opened = item.item_id in opened
+        waits = waits or not is_opened
+        add(status=_SENT if is_opened else _WAITING).item.CopyFrom(item)
+    if waits:
+        state.application.CopyFrom(accepted.application)
     return state
 
 
 def _find(state: MatterState, item_id: str) -> ItemState:
-    return next(one for one in state.items if one.item.item_id == item_id)
+    for one in state.items:
+        if one.item.item_id == item_id:
+            return one
+    raise AssertionError("an event of an item that this matter does not have")
 
 
 def _lapse(state: MatterState, item_ids: Iterable[str], event: MatterEvent) -> None:
@@ -130,20 +147,26 @@ def set_lapsed(result: ItemResult, item: ItemState) -> None:
     result.department = item.item.department
 
 
-def _open_tasks(state: MatterState, matter_id: str, item_ids: Iterable[str]) -> Effects:
+def _open_tasks(
+    state: MatterState, application: Application, matter_id: str, item_ids: Iterable[str]
+) -> Effects:
     wanted = set(item_ids)
-    common = OpenTask(
-        matter_number=state.matter_number,
-        matter_code=state.matter_code,
-        catalogue_version=state.catalogue_version,
-        matter_name=state.name,
-        application=state.application,
-    )
+    common = ApprovalCommand(matter_id=matter_id)
+    common.actor.CopyFrom(_SYSTEM)
+    opening = common.open_task
+    opening.matter_number = state.matter_number
+    opening.matter_code = state.matter_code
+    opening.catalogue_version = state.catalogue_version
+    opening.matter_name.CopyFrom(state.name)
+    opening.application.CopyFrom(application)
     commands: list[Outgoing] = []
     for one in state.items:
         item = one.item
-        if item.item_id in wanted:
-            command = ApprovalCommand(matter_id=matter_id, actor=_SYSTEM, item_id=item.item_id, open_task=common)
+        item_id = item.item_id
+        if item_id in wanted:
+            command = ApprovalCommand()
+            command.CopyFrom(common)
+            command.item_id = item_id
             command.open_task.item.CopyFrom(item)
             commands.append(Outgoing(item.commands_topic, command))
     return Effects(tuple(commands))

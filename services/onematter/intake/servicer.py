@@ -37,7 +37,8 @@ from onematter.law.catalogue import Catalogue, UnknownMatter
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
-MAX_MATERIAL_BYTES = 20 * 1024 * 1024
+# No material of the catalogue may be larger.
+MAX_MATERIAL_BYTES = 50 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 DIGEST_BYTES = 32
 MAX_MATTER_ID = 128
@@ -136,7 +137,7 @@ class IntakeServicer(IntakeServiceServicer):
     async def UploadMaterial(
         self, request_iterator: AsyncIterator[messages.UploadMaterialRequest], context: Call
     ) -> messages.UploadMaterialResponse:
-        """Keep a content of 1 byte to 20 MiB under its digest. INVALID_ARGUMENT when it has another."""
+        """Keep a content of 1 byte to 50 MiB under its digest. INVALID_ARGUMENT when it has another."""
         digest = b""
         content = bytearray()
         async for part in request_iterator:
@@ -183,7 +184,7 @@ class IntakeServicer(IntakeServiceServicer):
             if not text:
                 await abort_invalid(context, field, Reason.REASON_FIELD_MISSING)
             if len(text) > limit:
-                await abort_invalid(context, field, Reason.REASON_FIELD_TOO_LONG, max_characters=str(limit))
+                await abort_invalid(context, field, Reason.REASON_FIELD_TOO_LONG, limit=str(limit))
         if command.ByteSize() > MAX_COMMAND_BYTES:
             # What the topic's own check would say; but the topic may not even take it.
             parameters = {"max_bytes": str(MAX_COMMAND_BYTES)}
@@ -213,6 +214,6 @@ async def _check_matter_id(matter_id: str, field: str, context: Call) -> None:
     if not matter_id:
         await abort_invalid(context, field, Reason.REASON_FIELD_MISSING)
     if len(matter_id) > MAX_MATTER_ID:
-        await abort_invalid(context, field, Reason.REASON_FIELD_TOO_LONG, max_characters=str(MAX_MATTER_ID))
+        await abort_invalid(context, field, Reason.REASON_FIELD_TOO_LONG, limit=str(MAX_MATTER_ID))
     if not matter_id.isascii() or "\0" in matter_id:
         await abort_invalid(context, field, Reason.REASON_FIELD_MALFORMED)

@@ -139,7 +139,7 @@ def _broken_rule(spec: FactSpec, pattern: re.Pattern[str] | None, value: FactVal
         return _broken_text_rule(spec, pattern, value)
     if isinstance(value, list):
         if len(value) > MAX_LIST_VALUES:
-            return {"rule": "length", "max_values": str(MAX_LIST_VALUES)}
+            return {"rule": "length", "limit": str(MAX_LIST_VALUES)}
         if len(set(value)) != len(value):
             return {"rule": "distinct"}
         broken = (_broken_text_rule(spec, pattern, text) for text in value)
@@ -154,7 +154,7 @@ def _broken_rule(spec: FactSpec, pattern: re.Pattern[str] | None, value: FactVal
 
 def _broken_text_rule(spec: FactSpec, pattern: re.Pattern[str] | None, text: str) -> dict[str, str] | None:
     if len(text) > MAX_TEXT_CHARACTERS:
-        return {"rule": "length", "max_characters": str(MAX_TEXT_CHARACTERS)}
+        return {"rule": "length", "limit": str(MAX_TEXT_CHARACTERS)}
     if spec.choices and text not in spec.choices:
         return {"rule": "choices", "allowed": ", ".join(spec.choices)}
     if pattern is not None and not pattern.fullmatch(text):

@@ -11,21 +11,30 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
+from operator import mul
 
 from onematter.law.divisions import level_of
 
 _ID_CARD = re.compile(r"[0-9]{17}[0-9X]")
-_ID_CARD_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_ID_CARD_CHECK = "10X98765432"
+# The check digit counts once, and the whole makes 1 modulo 11 (X is 10).
+_ID_CARD_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2, 1)
+_ID_CARD_VALUES = bytes.maketrans(b"0123456789X", bytes(range(11)))
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC = re.compile(rf"[{_USCC_ALPHABET}]{{2}}[0-9]{{6}}[{_USCC_ALPHABET}]{{10}}")
-_USCC_VALUES = {character: value for value, character in enumerate(_USCC_ALPHABET)}
-_USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
+_USCC_VALUES = bytes.maketrans(_USCC_ALPHABET.encode(), bytes(range(len(_USCC_ALPHABET))))
+# The check digit counts once, and the whole makes 0 modulo 31.
+_USCC_WEIGHTS = (*(pow(3, position, 31) for position in range(17)), 1)
 
 _DIGITS = re.compile(r"[0-9]*")
 _MATTER_NUMBER_LENGTH = 24
 _MAX_SERIAL = 99_999_999
+# ISO/IEC 7064 MOD 11,10: the product after a digit, by ten times the product before it and the digit.
+_MOD_11_10_START = 10
+_MOD_11_10_AFTER = tuple(
+    ((product + digit) % 10 or 10) * 2 % 11 for product in range(11) for digit in range(10)
+)
 
 
 def check_id_card(text: str) -> str | None:
@@ -40,8 +49,8 @@ def check_id_card(text: str) -> str | None:
         return "characters"
     if _date_of(text[6:14]) is None:
         return "birth_date"
-    total = sum(int(digit) * weight for digit, weight in zip(text[:17], _ID_CARD_WEIGHTS, strict=True))
-    return None if _ID_CARD_CHECK[total % 11] == text[17] else "check_digit"
+    total = sum(map(mul, text.encode().translate(_ID_CARD_VALUES), _ID_CARD_WEIGHTS))
+    return None if total % 11 == 1 else "check_digit"
 
 
 def check_uscc(text: str) -> str | None:
@@ -54,10 +63,8 @@ def check_uscc(text: str) -> str | None:
         return "length"
     if not _USCC.fullmatch(text):
         return "characters"
-    total = sum(
-        _USCC_VALUES[character] * weight for character, weight in zip(text[:17], _USCC_WEIGHTS, strict=True)
-    )
-    return None if (31 - total % 31) % 31 == _USCC_VALUES[text[17]] else "check_digit"
+    total = sum(map(mul, text.encode().translate(_USCC_VALUES), _USCC_WEIGHTS))
+    return None if total % 31 == 0 else "check_digit"
 
 
 def matter_number(day: date, division: str, channel_digit: int, serial: int) -> str:
@@ -67,13 +74,11 @@ def matter_number(day: date, division: str, channel_digit: int, serial: int) -> 
     by ISO/IEC 7064 MOD 11,10. Of a town's or village's code the county's six digits are printed. The number
     can be guessed: a public query must ask for more than it. Raises ValueError when a part does not fit.
     """
-    level_of(division)
-    if not 0 <= channel_digit <= 9:
-        raise ValueError(f"channel_digit {channel_digit}: give one digit, 0 to 9")
+    front, product = _front_of_matter_number(day, division, channel_digit)
     if not 0 <= serial <= _MAX_SERIAL:
         raise ValueError(f"serial {serial}: give 0 to {_MAX_SERIAL}, eight digits")
-    body = f"{day.year:04d}{day.month:02d}{day.day:02d}{division[:6]}{channel_digit}{serial:08d}"
-    return body + _mod_11_10(body)
+    printed_serial = f"{serial:08d}"
+    return f"{front}{printed_serial}{_check_digit(_product_of(printed_serial, product))}"
 
 
 def check_matter_number(text: str) -> str | None:
@@ -92,16 +97,29 @@ def check_matter_number(text: str) -> str | None:
         level_of(text[8:14])
     except ValueError:
         return "division"
-    return None if _mod_11_10(text[:-1]) == text[-1] else "check_digit"
+    return None if _check_digit(_product_of(text[:-1])) == int(text[-1]) else "check_digit"
 
 
-def _mod_11_10(digits: str) -> str:
-    """Return the check digit of ISO/IEC 7064's MOD 11,10, which finds every single wrong digit."""
-    remainder = 10
+@lru_cache(maxsize=4_096)
+def _front_of_matter_number(day: date, division: str, channel_digit: int) -> tuple[str, int]:
+    """Return the 15 digits that the matters of one day, division and channel share, and their product."""
+    level_of(division)
+    if not 0 <= channel_digit <= 9:
+        raise ValueError(f"channel_digit {channel_digit}: give one digit, 0 to 9")
+    front = f"{day.year:04d}{day.month:02d}{day.day:02d}{division[:6]}{channel_digit}"
+    return front, _product_of(front)
+
+
+def _product_of(digits: str, product: int = _MOD_11_10_START) -> int:
+    """Return the running product of ISO/IEC 7064's MOD 11,10 after more digits."""
     for digit in digits:
-        remainder = (remainder + int(digit)) % 10 or 10
-        remainder = remainder * 2 % 11
-    return str((11 - remainder) % 10)
+        product = _MOD_11_10_AFTER[product * 10 + int(digit)]
+    return product
+
+
+def _check_digit(product: int) -> int:
+    """Return the digit that ends a number; it finds every single wrong digit."""
+    return (11 - product) % 10
 
 
 def _date_of(digits: str) -> date | None:

@@ -112,7 +112,8 @@ def _indicators(console: Console, stack: Stack, words: Words) -> None:
     process = stack.supervisor.processes.get(SUPERVISION)
     if process is not None and not process.alive():
         ended = words.both("实时指标缺失", "no indicators")
-        console.print(Text(f"\n{ended}: {process.died()}", "yellow"), soft_wrap=True)
+        how = str(process.died()).partition(". ")[0]
+        console.print(Text(f"\n{ended}: {how}; {process.spec.log}", "yellow"), soft_wrap=True)
         return
     levels = _figures(stack)
     if not levels:

@@ -115,16 +115,21 @@ class Screen:
                 f"{level_done}/{level_total}",
             )
             lines += max(1, len(packed))
-        joined = (
-            Text(words.both("综合出件", "one result"), "bold green")
-            if self.board.completed(view.matter_id)
-            else bar(done, total, min(room, 30))
-        )
-        if view.matter_id in self.board.together:
-            joined = joined + Text("  " + words.both("三级同时在办", "three levels open at once"), "green")
-            joined.truncate(room, overflow="ellipsis")
+        joined = self._joined(view.matter_id, room)
         made.add_row(words.both("合", "joined"), joined, bar(done, total, BAR_CELLS), f"{done}/{total}")
         return Group(title, made), lines
+
+    def _joined(self, matter_id: str, room: int) -> Text:
+        words, said = self.words, Text("")
+        if self.board.completed(matter_id):
+            said = Text(words.both("综合出件", "one result") + "  ", "bold green")
+        if matter_id in self.board.together:
+            pair = ("三级同时在办", "three levels open at once")
+            whole = words.both(*pair)
+            fits = said.cell_len + cell_len(whole) <= room
+            said = said + Text(whole if fits else words.pick(*pair), "green")
+        said.truncate(room)
+        return said
 
     def _chip(self, matter: Matter, matter_id: str, state: ItemState) -> Text:
         status = self.board.status(matter_id, state)
