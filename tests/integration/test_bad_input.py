@@ -1,5 +1,5 @@
-"""Whatever comes in, by gRPC or on a topic: it is refused with its field, rule and way out, put to the dead letters with
-its reason, forwarded, or parked. The services go on, and nothing that was acknowledged is lost.
+"""Whatever comes in, by gRPC or on a topic: it is refused with its field, rule and way out, put to the dead letters
+with its reason, forwarded, or parked. The services go on, and nothing that was acknowledged is lost.
 """
 
 from __future__ import annotations
@@ -267,7 +267,8 @@ ALIENS: dict[str, tuple[Alien, str, str]] = {
     "half a stream": (half_a_stream, "intake", "ce_stream and ce_sequence stand together"),
     "a stranger's stream": (stream_of_a_stranger, "intake", "may not write to this topic"),
     "a stranger's stream to a level": (stream_of_a_stranger_to_a_level, "approval", "may not write to this topic"),
-    "a stream without a key": (stream_without_a_key, "approval", "needs its matter's key"),
+    "a stream without a key": (stream_without_a_key, "approval", "under the key of another matter"),
+    "a stream without a key, observed": (stream_without_a_key, "archive", "needs its matter's key"),
 }
 
 
@@ -342,6 +343,18 @@ def parked(live: Live, deployment: str, matter_id: str) -> list[operations.Parke
             return records
 
 
+def waiting(live: Live, deployment: str, matter_id: str, count: int) -> list[operations.ParkedRecord]:
+    """Wait until so many records of a matter are parked."""
+    return poll(
+        lambda: found if len(found := parked(live, deployment, matter_id)) == count else [], f"{count} parked records"
+    )
+
+
+def nothing_waits(live: Live, deployment: str, matter_id: str) -> None:
+    """Wait until no record of a matter is parked."""
+    poll(lambda: not parked(live, deployment, matter_id), "nothing parked")
+
+
 def drop(live: Live, deployment: str, matter_id: str, writer: str, topic: str) -> None:
     request = operations.DropParkedRequest(matter_id=matter_id, writer=writer, topic=topic)
     live.operations(deployment).DropParked(request, timeout=CALL_SECONDS)
@@ -361,7 +374,7 @@ def test_a_command_of_an_unknown_type_parks_what_is_behind_it_until_an_operator_
     letter = live.dead_letter("intake", SUBMISSIONS, written.partition, written.offset)
     assert b"unknown type" in dict(letter.headers)["dead_letter_reason"]
     behind = live.publish(SUBMISSIONS, command)
-    first, second = poll(lambda: (p := parked(live, "intake", key)) and len(p) == 2 and p, "both parked")
+    first, second = waiting(live, "intake", key, 2)
     assert (first.position.topic, first.position.writer, first.offset) == (SUBMISSIONS, "", written.offset)
     assert first.reason.startswith("unknown type")
     assert second.reason == "behind a parked record"
@@ -374,7 +387,7 @@ def test_a_command_of_an_unknown_type_parks_what_is_behind_it_until_an_operator_
     drop(live, "intake", key, "", SUBMISSIONS)
     assert live.answer(MATTER_EVENTS, key, behind).WhichOneof("event") == "matter_accepted"
     live.completes(key)
-    poll(lambda: not parked(live, "intake", key), "nothing parked")
+    nothing_waits(live, "intake", key)
 
 
 def opening(key: str, item_id: str) -> bytes:
@@ -395,7 +408,7 @@ def test_a_gap_parks_its_stream_alone_and_is_closed_by_what_was_missing(live: Li
         letter = live.dead_letter(service, topic, early.partition, early.offset)
         assert dict(letter.headers)["dead_letter_reason"] == b"gap: sequence 1 is missing"
     send(4, "d")
-    poll(lambda: len(parked(live, "approval-county", key)) == 2, "both parked")
+    waiting(live, "approval-county", key, 2)
     live.goes_on()
     assert not live.events(events, key)
 
@@ -406,7 +419,7 @@ def test_a_gap_parks_its_stream_alone_and_is_closed_by_what_was_missing(live: Li
     live.event(events, key, "task_opened", "d")
     assert [event.item_id for event in live.events(events, key)] == ["a", "b", "c", "d"]
     for deployment in ("approval-county", "archive"):
-        poll(lambda d=deployment: not parked(live, d, key), "nothing parked")
+        nothing_waits(live, deployment, key)
 
     again = live.write(topic, opening(key, "x"), key.encode(), forged("intake", topic, key, 2))
     letter = live.dead_letter("approval", topic, again.partition, again.offset)
@@ -417,12 +430,14 @@ def test_a_gap_parks_its_stream_alone_and_is_closed_by_what_was_missing(live: Li
     assert len(live.events(events, key)) == 4
 
     # Intake never asked for these tasks: their events break an invariant there, and wait in order.
-    waiting = poll(lambda: (p := parked(live, "intake", key)) and len(p) == 4 and p, "all four parked")
-    assert "invariant broken" in waiting[0].reason
-    assert [one.position.sequence for one in waiting] == [1, 2, 3, 4]
-    for left in (3, 2, 1, 0):
+    left = waiting(live, "intake", key, 4)
+    assert "invariant broken" in left[0].reason
+    assert [one.position.sequence for one in left] == [1, 2, 3, 4]
+    for count in (3, 2, 1):
         drop(live, "intake", key, "approval-county", events)
-        poll(lambda left=left: len(parked(live, "intake", key)) == left, f"{left} parked")
+        waiting(live, "intake", key, count)
+    drop(live, "intake", key, "approval-county", events)
+    nothing_waits(live, "intake", key)
     live.goes_on()
 
 
@@ -432,14 +447,14 @@ def test_what_an_operator_gives_up_lets_the_rest_of_its_stream_go_on(live: Live)
     for sequence, item_id in ((2, "b"), (3, "c")):
         live.write(topic, opening(key, item_id), key.encode(), forged("intake", topic, key, sequence))
     for deployment in ("approval-city", "archive"):
-        poll(lambda d=deployment: len(parked(live, d, key)) == 2, "both parked")
+        waiting(live, deployment, key, 2)
         drop(live, deployment, key, "intake", topic)
-        poll(lambda d=deployment: not parked(live, d, key), "nothing parked")
+        nothing_waits(live, deployment, key)
     live.event(events, key, "task_opened", "c")
     assert [event.item_id for event in live.events(events, key)] == ["c"]
-    poll(lambda: parked(live, "intake", key), "the event that intake cannot join")
+    waiting(live, "intake", key, 1)
     drop(live, "intake", key, "approval-city", events)
-    poll(lambda: not parked(live, "intake", key), "nothing parked")
+    nothing_waits(live, "intake", key)
 
 
 @contextmanager
@@ -469,11 +484,11 @@ def test_one_culprit_in_a_batch_is_parked_and_replayed_when_its_cause_is_gone(li
     key, topic = culprit.matter_id, COMMANDS["county"]
     with a_row_that_the_database_refuses(live, key):
         live.publish_all([*others[:10], culprit, *others[10:]])
-        (waiting,) = poll(lambda: parked(live, "approval-county", key), "the culprit is parked")
-        assert (waiting.position.writer, waiting.position.sequence) == ("intake", 1)
+        (one,) = waiting(live, "approval-county", key, 1)
+        assert (one.position.writer, one.position.sequence) == ("intake", 1)
         # What the database says may quote what it was given: only the kind of error is told.
-        assert waiting.reason == "failed: BadData"
-        letter = live.dead_letter("approval", topic, waiting.partition, waiting.offset)
+        assert one.reason == "failed: BadData"
+        letter = live.dead_letter("approval", topic, one.partition, one.offset)
         assert dict(letter.headers)["ce_stream"] == b"intake"
         for other in others:
             live.event(TASK_EVENTS["county"], other.matter_id, "task_opened")

@@ -18,10 +18,7 @@ COUNTS = st.integers(0, 60)
 @given(DAYS, COUNTS, COUNTS)
 def test_adding_is_additive(start: date, first: int, second: int) -> None:
     halfway = CALENDAR.add_working_days(start, first).date
-    assert (
-        CALENDAR.add_working_days(halfway, second).date
-        == CALENDAR.add_working_days(start, first + second).date
-    )
+    assert CALENDAR.add_working_days(halfway, second).date == CALENDAR.add_working_days(start, first + second).date
 
 
 @given(DAYS, st.integers(0, 30), COUNTS, st.integers(0, 10))

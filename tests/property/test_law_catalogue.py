@@ -48,9 +48,7 @@ def test_a_plan_has_no_cycle_and_no_dependency_outside_it(application: tuple[Any
     ids = [one.instance_id for one in planned]
     assert len(set(ids)) == len(ids)
     done: set[str] = set()
-    while ready := [
-        one for one in planned if one.instance_id not in done and done.issuperset(one.depends_on)
-    ]:
+    while ready := [one for one in planned if one.instance_id not in done and done.issuperset(one.depends_on)]:
         done.update(one.instance_id for one in ready)
     assert done == set(ids)
 
@@ -91,9 +89,7 @@ def test_every_removed_material_is_told_and_nothing_else(
         if spec.required and not spec.tolerant and spec.share_source is None
     }
     told = [(one.field, one.reason) for one in check(matter_type, facts, left)]
-    expected = {
-        (f"application.materials[{material_id}]", "MATERIAL_MISSING") for material_id in removed & asked
-    }
+    expected = {(f"application.materials[{material_id}]", "MATERIAL_MISSING") for material_id in removed & asked}
     assert len(told) == len(expected)
     assert set(told) == expected
 

@@ -346,9 +346,7 @@ def _set_result(result: ItemResult, item: ItemState, outcome: ItemOutcome, told_
     result.certificates.extend(decided.certificates)
 
 
-def _consequences(
-    state: MatterState, item_id: str, outcome: ItemOutcome
-) -> tuple[list[str], list[str], bool]:
+def _consequences(state: MatterState, item_id: str, outcome: ItemOutcome) -> tuple[list[str], list[str], bool]:
     """Return what follows from an item's end, in the matter's order.
 
     First which items open, second which can never open any more, third whether nothing is left to wait for.

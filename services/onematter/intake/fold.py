@@ -147,9 +147,7 @@ def set_lapsed(result: ItemResult, item: ItemState) -> None:
     result.department = item.item.department
 
 
-def _open_tasks(
-    state: MatterState, application: Application, matter_id: str, item_ids: Iterable[str]
-) -> Effects:
+def _open_tasks(state: MatterState, application: Application, matter_id: str, item_ids: Iterable[str]) -> Effects:
     wanted = set(item_ids)
     common = ApprovalCommand(matter_id=matter_id)
     common.actor.CopyFrom(_SYSTEM)

@@ -36,9 +36,7 @@ class UnknownMatter(LookupError):
 
     def __init__(self, code: str, version: int | None) -> None:
         wanted = "" if version is None else f" in version {version}"
-        super().__init__(
-            f"the catalogue holds no such matter{wanted}; `onematter catalogue` lists what it holds"
-        )
+        super().__init__(f"the catalogue holds no such matter{wanted}; `onematter catalogue` lists what it holds")
         self.code = code
         self.version = version
 

@@ -83,9 +83,7 @@ def _checker(matter_type: MatterType) -> _Checker:
     return _Checker(matter_type)
 
 
-def check(
-    matter_type: MatterType, facts: Facts, materials: Sequence[SubmittedMaterial]
-) -> tuple[Violation, ...]:
+def check(matter_type: MatterType, facts: Facts, materials: Sequence[SubmittedMaterial]) -> tuple[Violation, ...]:
     """Return all that is wrong with an application, facts first, each in the catalogue's order; empty when it
     is right.
 
@@ -118,9 +116,7 @@ def check(
                 )
     applies = applicable(matter_type, facts)
     if not violations and not any(applies):
-        violations.append(
-            Violation("application.facts", "SITUATION_NOT_APPLICABLE", {"matter": matter_type.code})
-        )
+        violations.append(Violation("application.facts", "SITUATION_NOT_APPLICABLE", {"matter": matter_type.code}))
     _check_materials(checker, applies, materials, violations)
     return tuple(violations[:MAX_VIOLATIONS])
 
@@ -204,14 +200,10 @@ def _check_materials(
         if material_id not in given:
             spec = checker.materials[material_id]
             parameters = {"media_types": ", ".join(spec.media_types), "max_bytes": str(spec.max_bytes)}
-            violations.append(
-                Violation(f"application.materials[{material_id}]", "MATERIAL_MISSING", parameters)
-            )
+            violations.append(Violation(f"application.materials[{material_id}]", "MATERIAL_MISSING", parameters))
 
 
-def _material_violations(
-    spec: MaterialSpec, digest_bytes: int, size_bytes: int, media_type: str
-) -> list[Violation]:
+def _material_violations(spec: MaterialSpec, digest_bytes: int, size_bytes: int, media_type: str) -> list[Violation]:
     field = f"application.materials[{spec.material_id}]"
     found: list[Violation] = []
     if digest_bytes != DIGEST_BYTES:

@@ -32,9 +32,7 @@ _MATTER_NUMBER_LENGTH = 24
 _MAX_SERIAL = 99_999_999
 # ISO/IEC 7064 MOD 11,10: the product after a digit, by ten times the product before it and the digit.
 _MOD_11_10_START = 10
-_MOD_11_10_AFTER = tuple(
-    ((product + digit) % 10 or 10) * 2 % 11 for product in range(11) for digit in range(10)
-)
+_MOD_11_10_AFTER = tuple(((product + digit) % 10 or 10) * 2 % 11 for product in range(11) for digit in range(10))
 
 
 def check_id_card(text: str) -> str | None:

@@ -51,9 +51,7 @@ class _Planner:
         items = matter_type.items
         self.items = items
         self.conditional = tuple(
-            (index, item.when, item.for_each)
-            for index, item in enumerate(items)
-            if item.when or item.for_each
+            (index, item.when, item.for_each) for index, item in enumerate(items) if item.when or item.for_each
         )
         self.lists = tuple(dict.fromkeys(item.for_each for item in items if item.for_each))
         self.by_origin = any(item.routing == "origin" for item in items)
@@ -65,9 +63,7 @@ class _Planner:
             return self.all
         applies = list(self.all)
         for index, when, for_each in self.conditional:
-            applies[index] = (for_each is None or bool(facts.get(for_each))) and (
-                when is None or when.holds(facts)
-            )
+            applies[index] = (for_each is None or bool(facts.get(for_each))) and (when is None or when.holds(facts))
         return tuple(applies)
 
 
@@ -109,9 +105,7 @@ def plan(matter_type: MatterType, division: str, facts: Facts) -> tuple[PlannedI
 
 def _make(planner: _Planner, division: str, facts: Facts) -> tuple[PlannedItem, ...]:
     chosen = [item for item, applies in zip(planner.items, planner.applies(facts), strict=True) if applies]
-    places: dict[str, dict[str, tuple[Level, str]]] = {
-        item.item_id: _places(item, division, facts) for item in chosen
-    }
+    places: dict[str, dict[str, tuple[Level, str]]] = {item.item_id: _places(item, division, facts) for item in chosen}
     return tuple(
         PlannedItem(
             instance_id=instance_id,

@@ -53,8 +53,7 @@ def read_matter_type(document: Document) -> MatterType:
     _unique("materials", "id", [material.material_id for material in materials], problems)
     _unique("items", "id", [item["id"] for item in document["items"]], problems)
     items = tuple(
-        _item(item, f"items[{index}]", facts, materials, problems)
-        for index, item in enumerate(document["items"])
+        _item(item, f"items[{index}]", facts, materials, problems) for index, item in enumerate(document["items"])
     )
     _check_dependencies(items, problems)
     used = {material.material_id for item in items for material in item.materials}
@@ -97,9 +96,7 @@ def _fact(document: Document, path: str, problems: list[Problem]) -> FactSpec:
     )
     if spec.kind not in ("text", "list") and (spec.choices or spec.pattern):
         problems.append(
-            Problem(
-                path, f"choices or a pattern of a {spec.kind}", "take them out, or make it a text or list"
-            )
+            Problem(path, f"choices or a pattern of a {spec.kind}", "take them out, or make it a text or list")
         )
     if spec.minimum is not None and spec.kind != "number":
         problems.append(Problem(f"{path}.minimum", f"a minimum of a {spec.kind}", "take it out"))

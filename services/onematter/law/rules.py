@@ -35,10 +35,7 @@ _FUNCTIONS = frozenset(
     {"size", "startsWith", "endsWith", "contains", "matches", "int", "double", "string"}
     # What CEL calls its operators and macros by.
     | {"@in", "@not_strictly_false", "-_", "!_", "_[_]", "_?_:_"}
-    | {
-        f"_{operator}_"
-        for operator in ("&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%")
-    }
+    | {f"_{operator}_" for operator in ("&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%")}
 )
 
 
@@ -76,9 +73,7 @@ class Rule:
 
     def __init__(self, text: str, explanation: Mapping[str, str] | None = None) -> None:
         if len(text) > MAX_RULE_CHARACTERS:
-            raise RuleError(
-                f"a rule of {len(text)} characters", f"say it in at most {MAX_RULE_CHARACTERS} characters"
-            )
+            raise RuleError(f"a rule of {len(text)} characters", f"say it in at most {MAX_RULE_CHARACTERS} characters")
         try:
             self._program = cel.compile(text)
         except ValueError as error:
@@ -92,9 +87,7 @@ class Rule:
         bare = _LITERAL.sub("''", text)
         keys = _FACT_REFERENCE.findall(bare)
         if not keys or len(keys) != len(_FACTS.findall(bare)):
-            raise RuleError(
-                "does not name its facts", "write each fact as facts.KEY, as in facts.amount <= 1000.0"
-            )
+            raise RuleError("does not name its facts", "write each fact as facts.KEY, as in facts.amount <= 1000.0")
         self.text = text
         self.explanation: Mapping[str, str] = dict(explanation or {})
         self.facts = frozenset(keys)

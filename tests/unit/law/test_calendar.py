@@ -152,16 +152,10 @@ def test_an_unknown_clock_or_negative_period_is_refused() -> None:
 
 
 def test_another_calendar_gives_its_own_deadlines() -> None:
-    official = CalendarYear(
-        2027, "official", frozenset([day("2027-01-01"), day("2027-01-04")]), frozenset(), "t"
-    )
+    official = CalendarYear(2027, "official", frozenset([day("2027-01-01"), day("2027-01-04")]), frozenset(), "t")
     recomputed = WorkingCalendar.of([*(one for one in CALENDAR.years if one.year != 2027), official])
-    assert deadlines(NOON_2026_11_23, 29, None, CALENDAR, "working").legal == Deadline(
-        day("2027-01-04"), True
-    )
-    assert deadlines(NOON_2026_11_23, 29, None, recomputed, "working").legal == Deadline(
-        day("2027-01-05"), False
-    )
+    assert deadlines(NOON_2026_11_23, 29, None, CALENDAR, "working").legal == Deadline(day("2027-01-04"), True)
+    assert deadlines(NOON_2026_11_23, 29, None, recomputed, "working").legal == Deadline(day("2027-01-05"), False)
 
 
 def test_a_period_through_a_provisional_year_into_an_official_one_stays_provisional() -> None:

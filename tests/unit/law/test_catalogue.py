@@ -135,9 +135,7 @@ def test_town_items_go_to_their_county() -> None:
 def test_a_division_above_an_items_level_or_malformed_cannot_be_routed(division: str, level: str) -> None:
     with pytest.raises(Unroutable) as unroutable:
         plan(PROJECT, division, PROJECT_FACTS)
-    assert unroutable.value.violation == Violation(
-        "division", "DIVISION_UNKNOWN", {"rule": "division", "level": level}
-    )
+    assert unroutable.value.violation == Violation("division", "DIVISION_UNKNOWN", {"rule": "division", "level": level})
 
 
 def test_unchecked_facts_cannot_be_routed_either() -> None:
@@ -225,16 +223,12 @@ def test_materials_of_items_that_do_not_apply_are_not_asked() -> None:
 )
 def test_a_malformed_fact_names_its_rule(change: dict[str, FactValue], rule: str) -> None:
     (field,) = (f"application.facts[{key}]" for key in change)
-    assert (field, "FACT_MALFORMED", rule) in told(
-        TRANSPORT, {**TRANSPORT_FACTS, **change}, TRANSPORT_MATERIALS
-    )
+    assert (field, "FACT_MALFORMED", rule) in told(TRANSPORT, {**TRANSPORT_FACTS, **change}, TRANSPORT_MATERIALS)
 
 
 def test_an_empty_required_list_is_missing() -> None:
     facts = {**TRANSPORT_FACTS, "route_cities": []}
-    assert ("application.facts[route_cities]", "FACT_MISSING", "") in told(
-        TRANSPORT, facts, TRANSPORT_MATERIALS
-    )
+    assert ("application.facts[route_cities]", "FACT_MISSING", "") in told(TRANSPORT, facts, TRANSPORT_MATERIALS)
 
 
 def test_names_that_no_catalogue_could_hold_are_told_by_position() -> None:
@@ -286,9 +280,7 @@ def test_a_media_type_is_compared_without_case() -> None:
         ("OM-09", "01", {**TRANSPORT_FACTS, "weight_t": 0.0}, False),
     ],
 )
-def test_shipped_rules_grant_what_they_say(
-    code: str, item_id: str, facts: dict[str, FactValue], granted: bool
-) -> None:
+def test_shipped_rules_grant_what_they_say(code: str, item_id: str, facts: dict[str, FactValue], granted: bool) -> None:
     rule = CATALOGUE.get(code).item(item_id).rule
     assert rule is not None
     assert rule.decide(facts) is granted
@@ -314,9 +306,7 @@ def test_the_same_version_twice_is_refused() -> None:
 def test_every_shipped_matter_can_be_planned_and_says_how_far_to_trust_it() -> None:
     samples: dict[str, FactValue] = {"text": "x", "number": 1.0, "flag": True, "list": ["330100"]}
     for matter_type in CATALOGUE.latest():
-        facts = {
-            fact.key: fact.choices[0] if fact.choices else samples[fact.kind] for fact in matter_type.facts
-        }
+        facts = {fact.key: fact.choices[0] if fact.choices else samples[fact.kind] for fact in matter_type.facts}
         if "origin_division" in facts:
             facts["origin_division"] = "330106"
         assert plan(matter_type, "330106", facts), matter_type.code

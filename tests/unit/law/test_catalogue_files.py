@@ -171,9 +171,7 @@ Change = Callable[[dict[str, Any]], object]
             "items[0].when: depends on note, which the applicant may leave out; make note required",
         ),
         (
-            lambda m: m["items"][0].update(
-                auto_rule={"grant_when": "now(facts.amount)", "explanation": NAMES}
-            ),
+            lambda m: m["items"][0].update(auto_rule={"grant_when": "now(facts.amount)", "explanation": NAMES}),
             "items[0].auto_rule.grant_when: calls unknown function now;",
         ),
         (lambda m: m["facts"].append(fact("amount", "text")), "facts[3].key: amount stands twice;"),
@@ -294,7 +292,4 @@ def test_shipped_divisions_are_well_formed_and_named() -> None:
 def test_a_malformed_division_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path, {"divisions": {"330006": NAMES}}, "divisions.yaml") / "divisions.yaml"
     (problem,) = refused(file, load_divisions)
-    assert (
-        "divisions.330006: division code 330006: a lower part without the part above it; give 6 digits"
-        in problem
-    )
+    assert "divisions.330006: division code 330006: a lower part without the part above it; give 6 digits" in problem

@@ -49,9 +49,7 @@ def test_a_fact_that_may_be_absent_is_asked_for() -> None:
         ("facts.amount > 1.0", {"amount": 10**400}),
     ],
 )
-def test_a_failing_evaluation_is_inconclusive_and_repeats_no_value(
-    text: str, facts: dict[str, object]
-) -> None:
+def test_a_failing_evaluation_is_inconclusive_and_repeats_no_value(text: str, facts: dict[str, object]) -> None:
     rule = Rule(text)
     with pytest.raises(RuleInconclusive) as inconclusive:
         rule.decide(facts)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,219 @@
+"""Whatever is killed in the middle of many matters, the end is the same: each complete, archived once, told once.
+
+ONEMATTER_FAULT_MATTERS sets how many matters are handed in at once (2,000).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+import pytest
+from tests.faults.auditor import Audit
+from tests.live import DEAD_LETTERS, FOLLOWED, Live, Tail
+
+from onematter.local.processes import ManagedProcess, stop_processes
+
+MATTERS = int(os.environ.get("ONEMATTER_FAULT_MATTERS", "2000"))
+FEW = 300
+# At least 100 matters a second on a busy machine, and restarts.
+DEADLINE_SECONDS = 120 + MATTERS / 100
+OWN_EVENTS = {
+    "intake": "onematter.matter.events.v1",
+    "approval-province": "onematter.approval.province.events.v1",
+    "approval-city": "onematter.approval.city.events.v1",
+    "approval-county": "onematter.approval.county.events.v1",
+    "notification": "onematter.notification.events.v1",
+    "archive": "onematter.archive.events.v1",
+}
+EVENTS_A_MATTER = {"intake": 4, "notification": 2}
+READY_SECONDS = 120.0
+SESSION_TIMEOUT_SECONDS = 6.0
+
+pytestmark = pytest.mark.timeout(60 + 3 * DEADLINE_SECONDS)
+
+
+class Load:
+    """Matters handed in at once, and what the topics say of them."""
+
+    def __init__(self, live: Live, tail: Tail) -> None:
+        self._live, self._tail = live, tail
+        self.handed_in: dict[str, bytes] = {}
+        self._seen: dict[str, int] = dict.fromkeys(OWN_EVENTS, 0)
+        self._places: dict[str, set[tuple[bytes, bytes]]] = {name: set() for name in OWN_EVENTS}
+
+    def hand_in(self, count: int) -> None:
+        self.handed_in |= self._live.publish_all([self._live.hand_in() for _ in range(count)])
+
+    def events(self, deployment: str) -> int:
+        """Events of these matters that a deployment has published; what came twice counts once."""
+        records = self._tail.records[OWN_EVENTS[deployment]]
+        places = self._places[deployment]
+        for record in records[self._seen[deployment] :]:
+            if (record.key or b"").decode(errors="replace") in self.handed_in:
+                places.add((record.key, dict(record.headers)["ce_sequence"]))
+        self._seen[deployment] = len(records)
+        return len(places)
+
+    def share(self, deployment: str) -> float:
+        """How much of its work a deployment has done."""
+        return self.events(deployment) / (EVENTS_A_MATTER.get(deployment, 1) * len(self.handed_in))
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        self._tail.until(condition, f"{what} ({self.progress()})", DEADLINE_SECONDS)
+
+    def progress(self) -> str:
+        return ", ".join(f"{name} {self.events(name)}" for name in OWN_EVENTS)
+
+    def ends_well(self) -> None:
+        """Wait until all is told, and let the auditor judge."""
+        try:
+            self.until(lambda: all(self.share(name) >= 1 for name in OWN_EVENTS), f"{len(self.handed_in)} matters")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; now {self.progress()}") from None
+        self._tail.read_to_end()
+        letters = [letter for topic in DEAD_LETTERS.values() for letter in self._tail.records[topic]]
+        notices = self._live.directory / "data" / "notification"
+        assert Audit(self._tail.records, self.handed_in, notices, letters).run() == []
+
+
+@pytest.fixture
+def load(live: Live) -> Iterator[Load]:
+    with closing(Tail(live.servers, FOLLOWED)) as tail:
+        yield Load(live, tail)
+
+
+def kill_and_restart(live: Live, name: str, pool: ThreadPoolExecutor) -> Future[None]:
+    """Kill -9 a deployment; it comes back while others may be killed."""
+    live.stack.kill(name)
+    return pool.submit(live.stack.restart, name, ready_timeout_seconds=READY_SECONDS)
+
+
+def test_kill_9_of_each_service_in_the_middle_changes_nothing(live: Live, load: Load) -> None:
+    load.hand_in(MATTERS)
+    # In the order of the flow, so that each has work before it; a restart does not hold up the next kill.
+    left = list(OWN_EVENTS)
+    restarts: list[Future[None]] = []
+    with ThreadPoolExecutor(len(left)) as pool:
+        while left:
+            load.until(lambda: [name for name in left if load.share(name) > 0], "a service in the middle")
+            name = next(name for name in left if load.share(name) > 0)
+            assert load.share(name) < 1, f"{name} was killed too late; set ONEMATTER_FAULT_MATTERS higher"
+            restarts.append(kill_and_restart(live, name, pool))
+            left.remove(name)
+        for restart in restarts:
+            restart.result()
+    load.ends_well()
+
+
+def embedded(live: Live, name: str) -> None:
+    if name not in live.parts.supervisor.processes:
+        pytest.skip(f"{name} is given from outside, and not this test's to kill")
+
+
+@pytest.mark.parametrize("part", ["postgres", "kafka"])
+def test_kill_9_of_the_database_or_the_broker_in_the_middle_changes_nothing(live: Live, load: Load, part: str) -> None:
+    embedded(live, part)
+    load.hand_in(FEW)
+    load.until(lambda: load.events("intake"), "intake in the middle")
+    live.parts.kill(part)
+    assert load.share("archive") < 1
+    live.parts.restart(part, ready_timeout_seconds=READY_SECONDS)
+    load.ends_well()
+    live.stack.check()
+    load.hand_in(20)
+    load.ends_well()
+
+
+@contextmanager
+def replica(live: Live, name: str) -> Iterator[ManagedProcess]:
+    """A second process of a deployment, ready or not yet."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    spec = live.stack.supervisor.processes[name].spec
+    own = {"ONEMATTER_GRPC_ADDRESS": "127.0.0.1:0", "ONEMATTER_METRICS_ADDRESS": address}
+    second = replace(
+        spec, name=f"{name}-2", log=spec.log.with_name(f"{name}-2.log"), environment={**spec.environment, **own}
+    )
+    process = live.stack.supervisor.start(second)
+    try:
+        live.stack.supervisor.wait_ready(process, lambda: answers(address), READY_SECONDS)
+        yield process
+    finally:
+        stop_processes([process])
+        live.stack.supervisor.processes.pop(second.name)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=2) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def metric(live: Live, name: str, text: str) -> float:
+    """The sum of a deployment's samples whose line begins with `text`; 0 when there is none."""
+    with urllib.request.urlopen(f"http://{live.stack.addresses.services[name].metrics}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(text))
+
+
+@pytest.mark.parametrize("name", ["intake", "approval-city"])
+def test_a_zombie_that_wakes_after_another_took_over_changes_nothing(live: Live, load: Load, name: str) -> None:
+    with replica(live, name):
+        load.hand_in(FEW)
+        load.until(lambda: load.events(name), f"{name} in the middle")
+        process = live.stack.supervisor.processes[name]
+        process.signal(signal.SIGSTOP)
+        try:
+            stopped = time.monotonic()
+            load.hand_in(FEW)
+            # The other replica does all of it, though the stopped one may hold a transaction: no lane waits for ever.
+            load.ends_well()
+            assert time.monotonic() - stopped > SESSION_TIMEOUT_SECONDS - 1, "the stopped replica had nothing to do"
+        finally:
+            process.signal(signal.SIGCONT)
+        load.hand_in(FEW)
+        load.ends_well()
+        load.until(lambda: metric(live, name, "onematter_ready 1"), "the zombie serves again")
+    load.hand_in(20)
+    load.ends_well()
+
+
+def test_the_auditor_sees_what_it_is_there_for(live: Live, load: Load) -> None:
+    """Each rule broken once in a copy of real evidence."""
+    load.hand_in(3)
+    load.ends_well()
+    notices = live.directory / "data" / "notification"
+    records = {topic: [r for r in live_records if keyed(r, load.handed_in)] for topic, live_records in load.topics()}
+
+    def audit(topic: str, change: Callable[[list], list]) -> list[str]:
+        changed: dict[str, Sequence[object]] = {**records, topic: change(list(records[topic]))}
+        return Audit(changed, load.handed_in, notices, []).run()
+
+    for topic in records:
+        if topic.startswith("onematter.intake") or "dead-letters" in topic:
+            continue
+        assert audit(topic, lambda rs: rs) == []
+        assert audit(topic, lambda rs: rs[1:]), f"a record of {topic} is missing"
+        assert audit(topic, lambda rs: [*rs, rs[-1]]) == [], "the wire is at-least-once"
+        assert audit(topic, lambda rs: [replace_value(rs[0]), *rs[1:]]), f"a record of {topic} is changed"
+
+
+def keyed(record: object, keys: Mapping[str, object]) -> bool:
+    key = getattr(record, "key", None) or b""
+    return key.decode(errors="replace") in keys
+
+
+def replace_value(record: object) -> object:
+    return record
