@@ -17,7 +17,6 @@ EVERYTHING = {
     "pattern": "[0-9]{6}",
     "allowed": "OFFICIAL, SYSTEM",
     "limit": "64",
-    "maximum_characters": "64",
     "known": "a, b",
     "kind": "number",
     "media_types": "application/pdf",

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ class Audit:
             told = {topic: events.get(matter_id, []) for topic, events in parsed.items()}
             self._matter(matter_id, value, told)
             self._seal(matter_id, held, told)
-        self._notices({key: events for key, events in parsed["onematter.notification.events.v1"].items()})
+        self._notices(parsed["onematter.notification.events.v1"])
         self._letters()
         return self.problems[:20]
 
@@ -188,13 +188,3 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     while 2 * k < len(leaves):
         k *= 2
     return hashlib.sha256(b"\x01" + root_of(leaves[:k]) + root_of(leaves[k:])).digest()
-
-
-def counting(records: Iterable[Any], keys: Mapping[str, object], kind: str, parse: Callable[[bytes], Any]) -> set[str]:
-    """The matters among `keys` of which an event of a kind was told."""
-    return {
-        key
-        for record in records
-        if (key := (record.key or b"").decode(errors="replace")) in keys
-        and parse(record.value).WhichOneof("event") == kind
-    }

@@ -37,7 +37,13 @@ MAX_COMMAND_BYTES = 65_536
 PROMISED = "promised"
 LEGAL = "legal"
 
-_DECIDERS = (ActorRole.ACTOR_ROLE_OFFICIAL, ActorRole.ACTOR_ROLE_SYSTEM)
+_SYSTEM = ActorRole.ACTOR_ROLE_SYSTEM
+_DECIDERS = (ActorRole.ACTOR_ROLE_OFFICIAL, _SYSTEM)
+_GRANT = Decision.DECISION_GRANT
+_OPEN = TaskStatus.TASK_STATUS_OPEN
+_CLAIMED = TaskStatus.TASK_STATUS_CLAIMED
+_DECIDED = TaskStatus.TASK_STATUS_DECIDED
+_RECALLED = TaskStatus.TASK_STATUS_RECALLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +111,12 @@ class Core:
             return None
         known = self._item_type(opening.matter_code, opening.catalogue_version, item_id)
         event = self._own_event(item)
-        if known is not None and known.rule is not None and _grants(known.rule, opening.application):
+        rule = None if known is None else known.rule
+        if known is not None and rule is not None and _grants(rule, opening.application):
             decided = event.task_decided
-            decided.decision = Decision.DECISION_GRANT
+            decided.decision = _GRANT
             decided.automatic = True
-            decided.rule = known.rule.text
+            decided.rule = rule.text
             decided.department = item.department
             decided.item.CopyFrom(item)
             _add_certificates(decided, known, opening.matter_number, item_id)
@@ -140,17 +147,18 @@ class Core:
         actor = command.actor
         _check_actor(refusal, task, actor)
         _check_not_ended(refusal, task)
-        if _claimed_by_another(task, actor) and actor.role != ActorRole.ACTOR_ROLE_SYSTEM:
+        if _claimed_by_another(task, actor) and actor.role != _SYSTEM:
             refusal.add("item_id", Reason.REASON_TASK_CLAIMED_BY_ANOTHER)
         if refusal:
             return refusal.outcome()
-        event = ApprovalEvent(actor=actor, item_id=task.item_id)
+        event = ApprovalEvent(item_id=task.item_id)
+        event.actor.CopyFrom(actor)
         decided = event.task_decided
         decided.decision = command.decide_task.decision
         decided.opinion = command.decide_task.opinion
         opened = task.opened
         decided.department = opened.item.department
-        if decided.decision == Decision.DECISION_GRANT:
+        if decided.decision == _GRANT:
             known = self._item_type(opened.matter_code, opened.catalogue_version, task.item_id)
             if known is not None:
                 _add_certificates(decided, known, opened.matter_number, task.item_id)
@@ -180,7 +188,7 @@ class Core:
         event = ApprovalEvent(item_id=item.item_id)
         actor = event.actor
         actor.principal = self._deployment
-        actor.role = ActorRole.ACTOR_ROLE_SYSTEM
+        actor.role = _SYSTEM
         actor.level = item.level
         actor.division = item.division
         actor.department = item.department
@@ -204,18 +212,18 @@ def evolve(state: TasksState, event: ApprovalEvent) -> TasksState:
         task = after.tasks.add(item_id=event.item_id)
     match name:
         case "task_opened":
-            task.status = TaskStatus.TASK_STATUS_OPEN
+            task.status = _OPEN
             task.opened.CopyFrom(event.task_opened)
             task.opened_time.CopyFrom(event.time)
         case "task_claimed":
-            task.status = TaskStatus.TASK_STATUS_CLAIMED
+            task.status = _CLAIMED
             task.claimed_by.CopyFrom(event.actor)
         case "task_decided":
-            task.status = TaskStatus.TASK_STATUS_DECIDED
+            task.status = _DECIDED
             task.decided.CopyFrom(event.task_decided)
             task.decided_time.CopyFrom(event.time)
         case "task_recalled":
-            task.status = TaskStatus.TASK_STATUS_RECALLED
+            task.status = _RECALLED
         case "task_overdue":
             if event.task_overdue.clock == TaskOverdue.CLOCK_PROMISED:
                 task.promised_overdue = True
@@ -265,9 +273,10 @@ def _claim(state: TasksState, command: ApprovalCommand) -> ApprovalEvent | Comma
         refusal.add("item_id", Reason.REASON_TASK_CLAIMED_BY_ANOTHER)
     if refusal:
         return refusal.outcome()
-    if task.status == TaskStatus.TASK_STATUS_CLAIMED:
+    if task.status == _CLAIMED:
         return None
-    event = ApprovalEvent(actor=actor, item_id=task.item_id)
+    event = ApprovalEvent(item_id=task.item_id)
+    event.actor.CopyFrom(actor)
     event.task_claimed.SetInParent()
     return event
 
@@ -310,16 +319,16 @@ def _check_actor(refusal: Refusal, task: TaskState, actor: Actor) -> None:
 
 
 def _check_not_ended(refusal: Refusal, task: TaskState) -> None:
-    if task.status == TaskStatus.TASK_STATUS_DECIDED:
+    if task.status == _DECIDED:
         refusal.add("item_id", Reason.REASON_TASK_DECIDED)
-    elif task.status == TaskStatus.TASK_STATUS_RECALLED:
+    elif task.status == _RECALLED:
         refusal.add("item_id", Reason.REASON_TASK_WITHDRAWN)
 
 
 def _check_content(refusal: Refusal, asked: DecideTask) -> None:
     if asked.decision == Decision.DECISION_UNSPECIFIED:
         refusal.add("decide_task.decision", Reason.REASON_FIELD_MISSING)
-    elif asked.decision not in (Decision.DECISION_GRANT, Decision.DECISION_DENY):
+    elif asked.decision not in (_GRANT, Decision.DECISION_DENY):
         refusal.add("decide_task.decision", Reason.REASON_FIELD_MALFORMED, {"allowed": "GRANT, DENY"})
     if not asked.opinion.strip():
         refusal.add("decide_task.opinion", Reason.REASON_OPINION_MISSING)
@@ -329,11 +338,11 @@ def _check_content(refusal: Refusal, asked: DecideTask) -> None:
 
 
 def _claimed_by_another(task: TaskState, actor: Actor) -> bool:
-    return task.status == TaskStatus.TASK_STATUS_CLAIMED and task.claimed_by.principal != actor.principal
+    return task.status == _CLAIMED and task.claimed_by.principal != actor.principal
 
 
 def _has_ended(task: TaskState) -> bool:
-    return task.status in (TaskStatus.TASK_STATUS_DECIDED, TaskStatus.TASK_STATUS_RECALLED)
+    return task.status in (_DECIDED, _RECALLED)
 
 
 def _find(state: TasksState, item_id: str) -> TaskState | None:

@@ -48,10 +48,11 @@ def absorb(state: RecordState, command: Command, context: Context) -> RecordStat
     stream = _stream(state.streams, command.writer, command.topic)
     if stream is None:
         stream = state.streams.add(writer=command.writer, topic=command.topic)
-    skipped = command.sequence - 1 - len(stream.digests) // _DIGEST
+    digests = stream.digests
+    skipped = command.sequence - 1 - len(digests) // _DIGEST
     if skipped < 0:
         raise AssertionError(f"sequence {command.sequence} of a stream is archived already")
-    stream.digests += UNKNOWN_LEAF * skipped + command.leaf if skipped else command.leaf
+    stream.digests = digests + UNKNOWN_LEAF * skipped + command.leaf if skipped else digests + command.leaf
     if command.completed is not None and not state.manifest:
         completed = command.completed.matter_completed
         state.manifest.extend(sorted(completed.manifest, key=_stream_of))
@@ -95,14 +96,16 @@ def react(state: RecordState, event: RecordEvent) -> Effects:  # noqa: ARG001
 
 def leaves_under(manifest: Iterable[StreamPosition], streams: Iterable[StreamLeaves]) -> list[bytes] | None:
     """Return the leaf digests of `manifest` in its order, each stream from 1 to its last; None while one is missing."""
-    leaves: list[bytes] = []
+    arrived = {(stream.writer, stream.topic): stream.digests for stream in streams}
+    parts: list[bytes] = []
     for last in manifest:
-        stream = _stream(streams, last.writer, last.topic)
+        digests = arrived.get((last.writer, last.topic), b"")
         end = last.sequence * _DIGEST
-        if stream is None or len(stream.digests) < end:
+        if len(digests) < end:
             return None
-        digests = stream.digests
-        leaves += [digests[start : start + _DIGEST] for start in range(0, end, _DIGEST)]
+        parts.append(digests[:end])
+    joined = b"".join(parts)
+    leaves = [joined[start : start + _DIGEST] for start in range(0, len(joined), _DIGEST)]
     return None if UNKNOWN_LEAF in leaves else leaves
 
 

@@ -28,26 +28,26 @@ def command_from(record: Record) -> ArchiveRecord | None:
 
     Raises Undecodable for a result that is none, or whose manifest cannot be sealed.
     """
-    if not record.writer:
+    writer = record.writer
+    if not writer:
         return None
-    completed = None
-    if record.type == _COMPLETED and record.topic == MATTER_EVENTS:
-        completed = _completed(record)
-    return ArchiveRecord(record.writer, record.topic, record.sequence, leaf_digest(record.value), completed)
+    topic = record.topic
+    completed = _completed(record) if record.type == _COMPLETED and topic == MATTER_EVENTS else None
+    return ArchiveRecord(writer, topic, record.sequence, leaf_digest(record.value), completed)
 
 
 def _completed(record: Record) -> MatterEvent:
-    event = MatterEvent()
     try:
-        event.ParseFromString(record.value)
+        event = MatterEvent.FromString(record.value)
     except DecodeError:
         raise Undecodable("not an onematter.intake.v1.MatterEvent") from None
     if event.WhichOneof("event") != "matter_completed":
         raise Undecodable(f"ce_type is {_COMPLETED}, but the event is another")
     if event.matter_id != record.key:
         raise Undecodable("matter_id is not the record's key")
-    last = {(p.writer, p.topic): p.sequence for p in event.matter_completed.manifest}
-    if len(last) != len(event.matter_completed.manifest) or not all(last.values()):
+    manifest = event.matter_completed.manifest
+    last = {(p.writer, p.topic): p.sequence for p in manifest}
+    if len(last) != len(manifest) or not all(last.values()):
         raise Undecodable("matter_completed.manifest names a stream twice, or with sequence 0")
     if last.get((record.writer, record.topic)) != record.sequence:
         raise Undecodable("matter_completed.manifest does not end its own stream with this record")

@@ -29,20 +29,14 @@ SELECT: LiteralString = "SELECT records FROM records WHERE matter_id = %s"
 
 def project(transaction: Transaction, changes: Sequence[Change[RecordState, RecordEvent]]) -> None:
     """Write the records of the batch, one row a matter, in one statement."""
-    chunks: dict[str, CaseFile] = {}
-    names: dict[str, int] = {}
+    batches: dict[str, list[Record]] = {}
     for change in changes:
         record = change.record
-        if record is None or not record.writer:
-            continue
-        chunk = chunks.get(change.matter_id)
-        if chunk is None:
-            chunk = chunks[change.matter_id] = CaseFile()
-            names[change.matter_id] = chunk_name(record)
-        _append(chunk, record)
-    if chunks:
-        rows = [chunk.SerializeToString() for chunk in chunks.values()]
-        transaction.execute(UPSERT, [list(chunks), list(names.values()), rows])
+        if record is not None and record.writer:
+            batches.setdefault(change.matter_id, []).append(record)
+    if batches:
+        names = [chunk_name(records[0]) for records in batches.values()]
+        transaction.execute(UPSERT, [list(batches), names, [_encode(records) for records in batches.values()]])
 
 
 def chunk_name(first: Record) -> int:
@@ -59,13 +53,18 @@ def case_file(matter_id: str, chunks: Iterable[bytes]) -> CaseFile:
     return case
 
 
-def _append(chunk: CaseFile, record: Record) -> None:
-    archived = chunk.records.add(type=record.type, leaf_digest=leaf_digest(record.value), value=record.value)
-    position = archived.position
-    position.writer = record.writer
-    position.topic = record.topic
-    position.sequence = record.sequence
-    set_unix_ms(archived.received, record.timestamp_unix_ms)
+def _encode(records: Iterable[Record]) -> bytes:
+    chunk = CaseFile()
+    add = chunk.records.add
+    for record in records:
+        value = record.value
+        archived = add(type=record.type, leaf_digest=leaf_digest(value), value=value)
+        position = archived.position
+        position.writer = record.writer
+        position.topic = record.topic
+        position.sequence = record.sequence
+        set_unix_ms(archived.received, record.timestamp_unix_ms)
+    return chunk.SerializeToString()
 
 
 def _place(record: ArchivedRecord) -> tuple[str, str, int]:

@@ -90,7 +90,8 @@ class PostgresStore:
                 autocommit=True,
                 application_name=f"onematter-{self._schema}",
                 connect_timeout=5,
-                options="-c plan_cache_mode=force_custom_plan",
+                # A process that hangs in its transaction, or is gone without a word, must not hold its lanes for ever.
+                options="-c plan_cache_mode=force_custom_plan -c idle_in_transaction_session_timeout=10s",
             )
             self._connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self._schema)))
         return self._connection
@@ -102,7 +103,8 @@ class PostgresStore:
             yield self._open()
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise BadData(type(error).__name__) from error
-        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.ProgrammingError) as error:
+        except psycopg.Error as error:
+            # Also what the server ends by itself: an idle transaction, a primary that became a standby.
             self.close()
             raise Unavailable(f"PostgreSQL: {type(error).__name__}: {error.sqlstate or error}") from error
 

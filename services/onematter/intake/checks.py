@@ -214,7 +214,7 @@ def _check_parties(application: Application, refusal: Refusal) -> None:
     if len(parties) > MAX_PARTIES:
         _too_long(refusal, "application.parties", MAX_PARTIES)
         return
-    if not any(party.role == _APPLICANT for party in parties):
+    if _APPLICANT not in [party.role for party in parties]:
         refusal.add("application.parties", Reason.REASON_FIELD_MISSING, {"rule": "applicant"})
     party_ids: set[str] = set()
     for position, party in enumerate(parties):
@@ -282,6 +282,8 @@ def _check_details(details: PartyDetails, position: int, refusal: Refusal) -> No
     elif kind or details.identifier:
         field = f"{_details_field(details.party_id, position)}.identifier_kind"
         refusal.add(field, _absent_or_malformed(kind), {"rule": "identifier_kind"})
+    if details.ByteSize() <= MAX_DETAIL:
+        return
     for name, text in (
         ("name", details.name),
         ("identifier", details.identifier if judge is None else ""),

@@ -108,7 +108,6 @@ def _accepted(event: MatterEvent) -> MatterState:
         channel=channel,
         principal=event.actor.principal,
         visits=int(channel in _VISIT_CHANNELS),
-        language=accepted.language,
     )
     # CopyFrom throughout: a message given to a constructor goes through its bytes.
     state.name.CopyFrom(accepted.name)

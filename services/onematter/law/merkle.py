@@ -30,7 +30,7 @@ def root(leaf_digests: Sequence[bytes]) -> bytes:
             raise ValueError(f"leaf_digests[{index}] has {len(digest)} bytes; give SHA-256 digests of {DIGEST_BYTES}")
     while len(level) > 1:
         # Going up in pairs, the last without a partner unchanged, gives the splits of rule 2 without recursion.
-        above = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        above = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
         if len(level) % 2:
             above.append(level[-1])
         level = above

@@ -9,12 +9,12 @@ Rule 4: a notice that the channel did not take is tried again, after 1 s, then t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
 from onematter.common.v1.application_pb2 import PartyRole
 from onematter.common.v1.names_pb2 import LocalizedText
-from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, SetTimer
 from onematter.contracts.headers import rfc3339
 from onematter.contracts.times import set_unix_ms, unix_ms
@@ -39,8 +39,16 @@ MAX_DELAY_SECONDS = 3600
 _MAX_DOUBLINGS = 12
 _TIMER = "notice:"
 
+# Named once: to look a number up by its name takes a call each time.
+_ACCEPTED = NoticeKind.NOTICE_KIND_ACCEPTED
+_PROGRESS = NoticeKind.NOTICE_KIND_PROGRESS
+_RESULT = NoticeKind.NOTICE_KIND_RESULT
+_DELAYED = NoticeStatus.NOTICE_STATUS_DELAYED
+_DELIVERED = NoticeStatus.NOTICE_STATUS_DELIVERED
+_GRANTED = ItemOutcome.ITEM_OUTCOME_GRANTED
+
 _TOLD_ITEMS = {
-    ItemOutcome.ITEM_OUTCOME_GRANTED: "item_granted",
+    _GRANTED: "item_granted",
     ItemOutcome.ITEM_OUTCOME_DENIED: "item_denied",
 }
 _RESULTS = {
@@ -79,12 +87,14 @@ def absorb(state: NoticesState, event: MatterEvent) -> NoticesState:
         state.matter_number = accepted.matter_number
         state.name.CopyFrom(accepted.name)
         state.language = accepted.language
-        state.personal_data.CopyFrom(accepted.application.personal_data)
+        application = accepted.application
+        state.personal_data.CopyFrom(application.personal_data)
         del state.addressee_ids[:]
-        state.addressee_ids.extend(p.party_id for p in accepted.application.parties if p.role in _ADDRESSED)
+        state.addressee_ids.extend([p.party_id for p in application.parties if p.role in _ADDRESSED])
         language = language_of(accepted.language)
+        names = state.item_names
         for item in accepted.items:
-            state.item_names[item.item_id] = text_in(item.name, language)
+            names[item.item_id] = text_in(item.name, language)
     return state
 
 
@@ -94,47 +104,47 @@ def plan(state: NoticesState, command: Tell) -> Notice | None:
     language = language_of(state.language)
     match event.WhichOneof("event"):
         case "matter_accepted":
-            kind, parameters = NoticeKind.NOTICE_KIND_ACCEPTED, _accepted(event.matter_accepted)
+            kind, parameters = _ACCEPTED, _accepted(event.matter_accepted)
         case "item_concluded":
-            kind, parameters = NoticeKind.NOTICE_KIND_PROGRESS, _item(state, event.item_concluded.result)
+            kind, parameters = _PROGRESS, _item(state, event.item_concluded.result)
         case "matter_withdrawn":
-            kind, parameters = NoticeKind.NOTICE_KIND_PROGRESS, {"template": "matter_withdrawn"}
+            kind, parameters = _PROGRESS, {"template": "matter_withdrawn"}
         case "matter_completed":
-            kind, parameters = (
-                NoticeKind.NOTICE_KIND_RESULT,
-                _result(state, event.matter_completed, language),
-            )
+            kind, parameters = _RESULT, _result(state, event.matter_completed, language)
         case _:
             return None
     if parameters is None:
         return None
-    notice_id = notice_id_of(command.writer, command.topic, event.matter_id, command.sequence)
+    matter_id = event.matter_id
+    notice_id = notice_id_of(command.writer, command.topic, matter_id, command.sequence)
     if find(state, notice_id) is not None:
         return None
-    parameters["matter_id"] = event.matter_id
+    parameters["matter_id"] = matter_id
     parameters["matter_name"] = text_in(state.name, language)
-    parameters["time"] = rfc3339(unix_ms(event.time))
-    return Notice(
-        notice_id=notice_id,
-        kind=kind,
-        matter_number=state.matter_number,
-        language=language,
-        parameters=parameters,
-        about=StreamPosition(writer=command.writer, topic=command.topic, sequence=command.sequence),
-    )
+    parameters["time"] = _time_text(unix_ms(event.time))
+    # Field by field, which is twice as fast as the constructor.
+    notice = Notice(notice_id=notice_id, kind=kind, matter_number=state.matter_number, language=language)
+    kept = notice.parameters
+    for name, value in parameters.items():
+        kept[name] = value
+    about = notice.about
+    about.writer = command.writer
+    about.topic = command.topic
+    about.sequence = command.sequence
+    return notice
 
 
 def due(state: NoticesState, timer: str) -> Notice | None:
     """Return the notice that the timer is about; None when it is delivered or unknown."""
     kept = find(state, timer.removeprefix(_TIMER)) if timer.startswith(_TIMER) else None
-    return kept.notice if kept is not None and kept.status == NoticeStatus.NOTICE_STATUS_DELAYED else None
+    return kept.notice if kept is not None and kept.status == _DELAYED else None
 
 
 def decide(state: NoticesState, command: RecordAttempt, context: Context) -> NoticeEvent | None:
     """Return NoticeDelivered or NoticeDelayed; None when the notice is known to be delivered."""
     notice = command.notice
     kept = find(state, notice.notice_id)
-    if kept is not None and kept.status == NoticeStatus.NOTICE_STATUS_DELIVERED:
+    if kept is not None and kept.status == _DELIVERED:
         return None
     attempts = 1 if kept is None else kept.attempts + 1
     event = NoticeEvent(notice_id=notice.notice_id)
@@ -154,17 +164,18 @@ def evolve(state: NoticesState, event: NoticeEvent) -> NoticesState:
     """Return the state after `event`: each notice once, with its last attempt."""
     match event.WhichOneof("event"):
         case "notice_delivered":
-            told, status = event.notice_delivered, NoticeStatus.NOTICE_STATUS_DELIVERED
+            told, status = event.notice_delivered, _DELIVERED
         case "notice_delayed":
-            told, status = event.notice_delayed, NoticeStatus.NOTICE_STATUS_DELAYED
+            told, status = event.notice_delayed, _DELAYED
         case _:
             return state
+    notice = told.notice
     new = NoticesState()
     new.CopyFrom(state)
-    kept = find(new, told.notice.notice_id)
+    kept = find(new, notice.notice_id)
     if kept is None:
         kept = new.notices.add()
-        kept.notice.CopyFrom(told.notice)
+        kept.notice.CopyFrom(notice)
     kept.status = status
     kept.attempts = told.attempts
     kept.time.CopyFrom(event.time)
@@ -189,14 +200,11 @@ def notice_id_of(writer: str, topic: str, matter_id: str, sequence: int) -> str:
 
     Each text goes in with its length before it, so that no two places run together.
     """
-    digest = sha256(b"onematter.notice.v1")
-    for text in (writer, topic, matter_id):
-        raw = text.encode()
-        digest.update(len(raw).to_bytes(4, "big") + raw)
-    digest.update(sequence.to_bytes(8, "big"))
-    return digest.hexdigest()[:32]
+    place = b"onematter.notice.v1" + _framed(writer) + _framed(topic) + _framed(matter_id) + sequence.to_bytes(8, "big")
+    return sha256(place).hexdigest()[:32]
 
 
+@lru_cache(maxsize=1024)
 def language_of(tag: str) -> str:
     """Return the one of LANGUAGES that serves a BCP 47 tag: by its first subtag, zh-CN for what is not written here."""
     first = tag.partition("-")[0].lower()
@@ -217,6 +225,21 @@ def find(state: NoticesState, notice_id: str) -> NoticeState | None:
     return None
 
 
+def _framed(text: str) -> bytes:
+    raw = text.encode()
+    return len(raw).to_bytes(4, "big") + raw
+
+
+def _time_text(unix_ms: int) -> str:
+    seconds, milliseconds = divmod(unix_ms, 1000)
+    return f"{_second_text(seconds)}{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second_text(seconds: int) -> str:
+    return rfc3339(seconds * 1000).removesuffix("000Z")
+
+
 def _accepted(accepted: MatterAccepted) -> dict[str, str]:
     return {"template": "matter_accepted", "item_count": str(len(accepted.items))}
 
@@ -229,8 +252,7 @@ def _item(state: NoticesState, result: ItemResult) -> dict[str, str] | None:
 
 
 def _result(state: NoticesState, completed: MatterCompleted, language: str) -> dict[str, str]:
-    granted = ItemOutcome.ITEM_OUTCOME_GRANTED
-    missed = [_item_name(state, r.item_id) for r in completed.results if r.outcome != granted]
+    missed = [_item_name(state, r.item_id) for r in completed.results if r.outcome != _GRANTED]
     return {
         "template": _RESULTS.get(completed.outcome, "matter_closed"),
         "missed_items": ("、" if language == DEFAULT_LANGUAGE else "; ").join(missed),

@@ -7,13 +7,14 @@ Rule 2: only what may give a notice is decoded.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from google.protobuf.message import DecodeError
 
 from onematter.backbone.records import Record
 from onematter.backbone.service import Aggregate
-from onematter.common.v1.application_pb2 import PersonalData, Sealed
+from onematter.common.v1.application_pb2 import PartyDetails, PersonalData, Sealed
 from onematter.contracts.aggregate import Context, TimerDue, Undecodable, UnknownType
 from onematter.contracts.topics import MATTER_EVENTS
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
@@ -48,9 +49,8 @@ def command_from(record: Record) -> Tell | None:
         raise UnknownType("a MatterEvent that this version does not know")
     if member in _SILENT:
         return None
-    event = MatterEvent()
     try:
-        event.ParseFromString(record.value)
+        event = MatterEvent.FromString(record.value)
     except DecodeError:
         raise Undecodable("not an onematter.intake.v1.MatterEvent") from None
     if event.WhichOneof("event") != member:
@@ -79,30 +79,23 @@ class Delivery:
 def letter_of(state: NoticesState, notice: Notice) -> Letter:
     """Return the notice as a letter to the applicant and agents."""
     subject, body = render(notice)
-    return Letter(
-        notice,
-        notice.parameters["matter_id"],
-        addressees_of(state.addressee_ids, state.personal_data),
-        subject,
-        body,
-        notice.parameters["time"],
-    )
+    parameters = notice.parameters
+    addressees = addressees_of(state.addressee_ids, state.personal_data)
+    return Letter(notice, parameters["matter_id"], addressees, subject, body, parameters["time"])
 
 
 def addressees_of(party_ids: Iterable[str], sealed: Sealed) -> tuple[Addressee, ...]:
     """Return whom to address; without name and mobile where they are encrypted, or are not what they should be."""
-    details = {}
-    if sealed.WhichOneof("content") == "plain":
-        try:
-            details = {party.party_id: party for party in PersonalData.FromString(sealed.plain).parties}
-        except DecodeError:
-            details = {}
-    return tuple(
-        Addressee(party_id, details[party_id].name, details[party_id].mobile)
-        if party_id in details
-        else Addressee(party_id, None, None)
-        for party_id in party_ids
-    )
+    details: dict[str, PartyDetails] = {}
+    # Of what is encrypted, `plain` is empty and holds no party.
+    with contextlib.suppress(DecodeError):
+        details = {party.party_id: party for party in PersonalData.FromString(sealed.plain).parties}
+    addressees: list[Addressee] = []
+    for party_id in party_ids:
+        party = details.get(party_id)
+        name, mobile = (None, None) if party is None else (party.name, party.mobile)
+        addressees.append(Addressee(party_id, name, mobile))
+    return tuple(addressees)
 
 
 def absorb(state: NoticesState, command: Command, context: Context) -> NoticesState:  # noqa: ARG001

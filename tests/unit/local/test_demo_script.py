@@ -27,8 +27,7 @@ def catalogue() -> Catalogue:
 
 
 def planned(catalogue: Catalogue, matter: Matter) -> Iterator[tuple[PlannedItem, bool]]:
-    matter_type = catalogue.latest(matter.code)
-    assert matter_type is not None
+    matter_type = catalogue.get(matter.code)
     facts: dict[str, FactValue] = dict(matter.facts)  # type: ignore[arg-type]
     for item in plan(matter_type, matter.division, facts):
         rule = item.item.rule

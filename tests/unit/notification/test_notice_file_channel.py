@@ -21,7 +21,7 @@ from tests.unit.notification.cases import (
     read,
 )
 
-from onematter.notification.channel import FileChannel, Letter
+from onematter.notification.channel import FileChannel, Letter, content_of
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,39 @@ def test_repeated_delivery_leaves_the_first_file_untouched(tmp_path: Path, lette
     assert FileChannel(tmp_path).deliver(letter._replace(body="another")) == ""
     assert files_in(tmp_path) == [path]
     assert (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns) == first
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_second_letter_of_a_folder(tmp_path: Path, letter: Letter, monkeypatch: pytest.MonkeyPatch, nameless: bool):
+    """In a folder that is there a file appears by its link; where that cannot be done, by a rename, the same."""
+    (tmp_path / letter.notice.notice_id[:2]).mkdir()
+    if not nameless:
+        monkeypatch.setattr("onematter.notification.channel._NAMELESS", os.O_WRONLY)
+    channel = FileChannel(tmp_path)
+    assert channel.deliver(letter) == ""
+    (path,) = files_in(tmp_path)
+    assert (tmp_path / "incoming").exists() is not nameless
+    assert path.read_bytes() == content_of(letter)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert channel.deliver(letter._replace(body="another")) == ""
+    assert path.read_bytes() == content_of(letter)
+    assert files_in(tmp_path) == [path]
+
+
+def test_kill_before_the_link_leaves_nothing(tmp_path: Path, letter: Letter, monkeypatch: pytest.MonkeyPatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    (tmp_path / letter.notice.notice_id[:2]).mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", killed)
+        with pytest.raises(Killed):
+            FileChannel(tmp_path).deliver(letter)
+    assert files_in(tmp_path) == []
+    assert FileChannel(tmp_path).deliver(letter) == ""
 
 
 def test_crash_before_the_rename_leaves_nothing_partial(
