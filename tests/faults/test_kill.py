@@ -5,24 +5,25 @@ ONEMATTER_FAULT_MATTERS sets how many matters are handed in at once (2,000).
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import signal
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from tests.faults.auditor import IN_MANIFEST, PARSERS, Audit
-from tests.live import DEAD_LETTERS, FOLLOWED, Live, Tail
+from tests.live import DEAD_LETTERS, FOLLOWED, Live, Tail, poll
 
 from onematter.local.processes import ManagedProcess, stop_processes
 
@@ -40,7 +41,6 @@ OWN_EVENTS = {
 }
 EVENTS_A_MATTER = {"intake": 4, "notification": 2}
 READY_SECONDS = 120.0
-SESSION_TIMEOUT_SECONDS = 6.0
 
 pytestmark = pytest.mark.timeout(60 + 3 * DEADLINE_SECONDS)
 
@@ -129,6 +129,8 @@ def embedded(live: Live, name: str) -> None:
         pytest.skip(f"{name} is given from outside, and not this test's to kill")
 
 
+# kafka-python does not close the sockets of connections that were refused.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.parametrize("part", ["postgres", "kafka"])
 def test_kill_9_of_the_database_or_the_broker_in_the_middle_changes_nothing(live: Live, load: Load, part: str) -> None:
     embedded(live, part)
@@ -141,6 +143,7 @@ def test_kill_9_of_the_database_or_the_broker_in_the_middle_changes_nothing(live
     live.stack.check()
     load.hand_in(20)
     load.ends_well()
+    gc.collect()
 
 
 @contextmanager
@@ -178,26 +181,34 @@ def metric(live: Live, name: str, text: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(text))
 
 
-@pytest.mark.parametrize("name", ["intake", "approval-city"])
-def test_a_zombie_that_wakes_after_another_took_over_changes_nothing(live: Live, load: Load, name: str) -> None:
-    with replica(live, name):
+def test_zombies_that_wake_after_others_took_over_change_nothing(live: Live, load: Load) -> None:
+    zombies = ("intake", "approval-city")
+    with ExitStack() as replicas:
+        for name in zombies:
+            replicas.enter_context(replica(live, name))
         load.hand_in(FEW)
-        load.until(lambda: load.events(name), f"{name} in the middle")
-        process = live.stack.supervisor.processes[name]
-        process.signal(signal.SIGSTOP)
-        try:
-            stopped = time.monotonic()
+        load.until(lambda: all(load.events(name) for name in zombies), "both in the middle")
+        with ExitStack() as waking:
+            for name in zombies:
+                process = live.stack.supervisor.processes[name]
+                waking.callback(process.signal, signal.SIGCONT)
+                process.signal(signal.SIGSTOP)
             load.hand_in(FEW)
-            # The other replica does all of it, though the stopped one may hold a transaction: no lane waits for ever.
+            # The other replicas do all of it, though a stopped one may hold a transaction: no lane waits for ever.
             load.ends_well()
-            assert time.monotonic() - stopped > SESSION_TIMEOUT_SECONDS - 1, "the stopped replica had nothing to do"
-        finally:
-            process.signal(signal.SIGCONT)
+            assert all(group_of_one(live, name) for name in zombies), "a stopped replica is not out of its group"
         load.hand_in(FEW)
         load.ends_well()
-        load.until(lambda: metric(live, name, "onematter_ready 1"), "the zombie serves again")
+        poll(lambda: all(metric(live, name, "onematter_ready") for name in zombies), "the zombies serve again")
     load.hand_in(20)
     load.ends_well()
+
+
+def group_of_one(live: Live, name: str) -> bool:
+    """Whether the consumer group of a deployment has one member left."""
+    admin = AdminClient({"bootstrap.servers": live.servers})
+    group = f"onematter-{name}"
+    return len(admin.describe_consumer_groups([group])[group].result(READY_SECONDS).members) == 1
 
 
 def test_the_auditor_sees_each_thing_that_it_is_there_for(load: Load, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from onematter.backbone import ledger as books
 from onematter.backbone.errors import abort_invalid, abort_not_found
 from onematter.backbone.kafka import producer_settings
 from onematter.backbone.ports import Unavailable
-from onematter.backbone.unit import malformed_request
+from onematter.backbone.requests import malformed_request
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.outcome_pb2 import Outcome, StreamPosition
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection

@@ -16,31 +16,28 @@ from __future__ import annotations
 
 from typing import Any, Generic
 
-from google.protobuf.message import Message
-
 from onematter.backbone import ledger as books
+from onematter.backbone.finishing import Finisher
 from onematter.backbone.ledger import Verdict
 from onematter.backbone.records import DeadRecord, Record, Sending
+from onematter.backbone.requests import (
+    MAX_COMMAND_BYTES,
+    MAX_PRINCIPAL_LENGTH,
+    MAX_REQUEST_ID_LENGTH,
+    malformed_request,
+    name_of,
+)
 from onematter.backbone.service import Aggregate, C, Change, E, S
 from onematter.backbone.step import Held, ParkedRow, Step, TimerRow, dead_letter
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.actor_pb2 import Actor, ActorRole
 from onematter.common.v1.outcome_pb2 import Cause, CommandRefused, Outcome, Reason
-from onematter.contracts.aggregate import Context, Effects, Refusal, Undecodable, UnknownType, refuse
+from onematter.contracts.aggregate import Context, Effects, Undecodable, UnknownType, refuse
 from onematter.contracts.keys import partition_of
 from onematter.contracts.times import set_unix_ms
 from onematter.contracts.topics import TopicTable
 
-# Room for key and headers beside the value in the broker's limit for a record.
-RECORD_OVERHEAD_BYTES = 4096
-MAX_REQUEST_ID_LENGTH = 64
-MAX_PRINCIPAL_LENGTH = 128
 TRACE_ID_LENGTH = 32
-MAX_COMMAND_BYTES = 262_144
-
-
-class Oversized(ValueError):
-    """An event or command would be larger than the topic takes."""
 
 
 class UnitOfWork(Generic[S, C, E]):
@@ -53,9 +50,9 @@ class UnitOfWork(Generic[S, C, E]):
         self.events_topic = table.events_topic(deployment)
         self.dead_letters = table.dead_letters(table.deployments[deployment].service)
         self.owned = frozenset(t.name for t in table.topics.values() if t.owner == deployment)
-        self.max_value_bytes = table.max_message_bytes - RECORD_OVERHEAD_BYTES
+        self._finisher = Finisher(table.max_message_bytes)
+        self.type_of = self._finisher.type_of
         self._system = Actor(principal=deployment, role=ActorRole.ACTOR_ROLE_SYSTEM)
-        self._types: dict[tuple[type[Message], str], str] = {}
 
     def new(self, lane: int) -> Held[S]:
         """An aggregate of which nothing is known yet."""
@@ -229,7 +226,7 @@ class UnitOfWork(Generic[S, C, E]):
             return
         context = Context(record.timestamp_unix_ms, record.partition, record.offset, held.ledger)
         if refused is None and books.is_reused(held.ledger, principal, request_id):
-            refused = refuse(_name(command), "request_id", Reason.REASON_REQUEST_ID_REUSED)
+            refused = refuse(name_of(command), "request_id", Reason.REASON_REQUEST_ID_REUSED)
         if refused is not None:
             event = self._refusal(refused)
         else:
@@ -285,7 +282,7 @@ class UnitOfWork(Generic[S, C, E]):
         if cause.request_id or cause.received:
             self._keep_outcome(held, matter_id, cause, now_unix_ms, event)
         step.send(
-            self._sending(
+            self._finisher.sending(
                 held.lane,
                 self.events_topic,
                 matter_id,
@@ -307,7 +304,7 @@ class UnitOfWork(Generic[S, C, E]):
             stream = books.sent(held.ledger, outgoing.topic)
             stream.last_sequence += 1
             step.send(
-                self._sending(
+                self._finisher.sending(
                     held.lane,
                     outgoing.topic,
                     matter_id,
@@ -325,36 +322,6 @@ class UnitOfWork(Generic[S, C, E]):
             step.timers[matter_id, wanted.name] = TimerRow(
                 held.lane, matter_id, wanted.name, entry.version, entry.due_unix_ms
             )
-
-    def _sending(
-        self,
-        lane: int,
-        topic: str,
-        matter_id: str,
-        message: Message,
-        oneof: str,
-        sequence: int,
-        now_unix_ms: int,
-        traceparent: str,
-    ) -> Sending:
-        # Deterministic, so that what is derived again after a restore has the digest of what was sent before.
-        value = message.SerializeToString(deterministic=True)
-        if len(value) > self.max_value_bytes:
-            raise Oversized(f"a record of {len(value)} bytes for {topic}; it takes {self.max_value_bytes}")
-        return Sending(
-            topic, lane, matter_id.encode(), value, self.type_of(message, oneof),
-            sequence, now_unix_ms, traceparent,
-        )  # fmt: skip
-
-    def type_of(self, message: Message, oneof: str) -> str:
-        """The ce_type of an event or command: the full name of its oneof's member."""
-        member = message.WhichOneof(oneof) or ""
-        known = self._types.get((type(message), member))
-        if known is None:
-            kind = message.DESCRIPTOR.fields_by_name[member].message_type
-            assert kind is not None, "a oneof of events or commands has messages only"
-            known = self._types[type(message), member] = kind.full_name
-        return known
 
     def _keep_outcome(self, held: Held[S], matter_id: str, cause: Cause, now_unix_ms: int, event: Any) -> None:
         outcome = Outcome(
@@ -413,25 +380,3 @@ def _trace_of(matter_id: str) -> str:
     if len(matter_id) == TRACE_ID_LENGTH:
         return f"00-{matter_id}-{matter_id[:16]}-00"
     return ""
-
-
-def _name(command: Any) -> str:
-    return command.WhichOneof("command") or ""
-
-
-def malformed_request(command: Any, size_bytes: int) -> CommandRefused | None:
-    """Who asks, and under which name, must be there before anything is kept for it; and it must fit into an event."""
-    refusal = Refusal(_name(command))
-    if size_bytes > MAX_COMMAND_BYTES:
-        refusal.add("", Reason.REASON_COMMAND_TOO_LARGE, {"max_bytes": str(MAX_COMMAND_BYTES)})
-    for field, text, limit in (
-        ("request_id", command.request_id, MAX_REQUEST_ID_LENGTH),
-        ("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH),
-    ):
-        if not text:
-            refusal.add(field, Reason.REASON_FIELD_MISSING)
-        elif len(text) > limit:
-            refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
-        elif "\0" in text:
-            refusal.add(field, Reason.REASON_FIELD_MALFORMED)
-    return refusal.outcome() if refusal else None

@@ -68,11 +68,12 @@ class Worker(Generic[S, C, E]):
         cached_aggregates: int = 20_000,
         housekeeping_ms: int = 200,
         checkpoint_ms: int = 30_000,
+        postpone_ms: int = 60_000,
     ) -> None:
         self.unit, self.log, self.store, self.observer = unit, log, store, observer
         self.clock_unix_ms = clock_unix_ms
         self.max_batch, self.cached_aggregates = max_batch, cached_aggregates
-        self.housekeeping_ms, self.checkpoint_ms = housekeeping_ms, checkpoint_ms
+        self.housekeeping_ms, self.checkpoint_ms, self.postpone_ms = housekeeping_ms, checkpoint_ms, postpone_ms
         self.phase = Phase.POLL
         self.lanes: dict[int, LaneRow] = {}
         self._cache: OrderedDict[str, Held[S]] = OrderedDict()
@@ -80,6 +81,7 @@ class Worker(Generic[S, C, E]):
         self._step: Step[S, E] | None = None
         self._batch: tuple[list[Record | DeadRecord], list[TimerRow], list[ParkedRow]] = ([], [], [])
         self._housekeeping_at = self._checkpoint_at = 0
+        self._postponed: dict[tuple[str, str, int], int] = {}
 
     def advance(self, timeout_seconds: float = 0.1) -> Phase:
         """Take the next phase; returns the one taken. Raises Unavailable once it is set to take its lanes anew."""
@@ -177,7 +179,8 @@ class Worker(Generic[S, C, E]):
         now = self.clock_unix_ms()
         if self.lanes and now >= self._housekeeping_at:
             self._housekeeping_at = now + self.housekeeping_ms
-            timers = self.store.due_timers(sorted(self.lanes), now, self.max_batch)
+            due = self.store.due_timers(sorted(self.lanes), now, self.max_batch)
+            timers = [t for t in due if now >= self._postponed.get((t.matter_id, t.name, t.version), 0)]
             replays = self.store.replays(sorted(self.lanes), self.max_batch)
         if not (records or timers or replays):
             return
@@ -277,7 +280,12 @@ class Worker(Generic[S, C, E]):
         for record in records:
             self._attempt(whole, record, lambda step, record=record: bool(self._deal_with(step, [record], [])))
         for timer in timers:
-            self._attempt(whole, None, lambda step, timer=timer: bool(self._deal_with(step, [], [timer])))
+            key = (timer.matter_id, timer.name, timer.version)
+            if self._attempt(whole, None, lambda step, timer=timer: bool(self._deal_with(step, [], [timer]))):
+                self._postponed.pop(key, None)
+            else:
+                # It has no stream to park; it stays due, which a gauge shows, and is tried again later.
+                self._postponed[key] = self.clock_unix_ms() + self.postpone_ms
         blocked: set[tuple[str, str, str]] = set()
         for row in replays:
             stream = (row.record.key, row.record.writer, row.record.topic)

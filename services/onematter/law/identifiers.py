@@ -32,6 +32,7 @@ _MATTER_NUMBER_LENGTH = 24
 _MAX_SERIAL = 99_999_999
 # ISO/IEC 7064 MOD 11,10: the product after a digit, by ten times the product before it and the digit.
 _MOD_11_10_START = 10
+_ZERO = ord("0")
 _MOD_11_10_AFTER = tuple(((product + digit) % 10 or 10) * 2 % 11 for product in range(11) for digit in range(10))
 
 
@@ -95,7 +96,7 @@ def check_matter_number(text: str) -> str | None:
         level_of(text[8:14])
     except ValueError:
         return "division"
-    return None if _check_digit(_product_of(text[:-1])) == int(text[-1]) else "check_digit"
+    return None if _mod_11_10(text[:-1]) == text[-1] else "check_digit"
 
 
 @lru_cache(maxsize=4_096)
@@ -110,14 +111,18 @@ def _front_of_matter_number(day: date, division: str, channel_digit: int) -> tup
 
 def _product_of(digits: str, product: int = _MOD_11_10_START) -> int:
     """Return the running product of ISO/IEC 7064's MOD 11,10 after more digits."""
-    for digit in digits:
-        product = _MOD_11_10_AFTER[product * 10 + int(digit)]
+    for digit in digits.encode():
+        product = _MOD_11_10_AFTER[product * 10 + digit - _ZERO]
     return product
 
 
 def _check_digit(product: int) -> int:
-    """Return the digit that ends a number; it finds every single wrong digit."""
     return (11 - product) % 10
+
+
+def _mod_11_10(digits: str) -> str:
+    """Return the check digit of ISO/IEC 7064's MOD 11,10, which finds every single wrong digit."""
+    return str(_check_digit(_product_of(digits)))
 
 
 def _date_of(digits: str) -> date | None:

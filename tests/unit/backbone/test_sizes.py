@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.simulation.bench import MATTER, OTHER, Bench, put_visit, submit
 from tests.simulation.cores import SUBMISSIONS
 
-from onematter.backbone.unit import RECORD_OVERHEAD_BYTES
+from onematter.backbone.finishing import RECORD_OVERHEAD_BYTES
 
 LIMIT = 2000
 

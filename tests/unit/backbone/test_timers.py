@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.simulation.bench import MATTER, Bench, open_task, order, recall_task
 from tests.simulation.cores import BACK, TIMER_MS
 
@@ -85,4 +87,27 @@ def test_a_recall_in_the_batch_of_the_due_timer_wins() -> None:
     order(bench, 2, recall_task("01"))
     bench.run()
     assert bench.kinds(MATTER) == ["task_opened", "task_recalled"]
+    assert bench.database.tables.timers == {}
+
+
+def test_a_timer_whose_decision_fails_stays_due_and_is_tried_again_after_a_minute() -> None:
+    bench = opened()
+    sound = bench.unit.aggregate
+    attempts: list[int] = []
+
+    def fail(*_: object) -> None:
+        attempts.append(bench.now_unix_ms)
+        raise RuntimeError("a bug")
+
+    bench.unit.aggregate = replace(sound, decide=fail)
+    bench.now_unix_ms = due(bench) + 1
+    process = bench.run()
+    bench.run(process)
+    # Once in the batch, and once more alone.
+    assert len(attempts) == 2
+    assert len(bench.database.tables.timers) == 1
+    bench.unit.aggregate = sound
+    bench.now_unix_ms += 60_000
+    bench.run(process)
+    assert bench.kinds(MATTER) == ["task_opened", "task_decided"]
     assert bench.database.tables.timers == {}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.unit.intake.cases import CITY, COUNTY, ID_CARD, USCC, Matter, item, make_core, matter_type
 
+from onematter.backbone.catalogue_files import load_catalogue
 from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.outcome_pb2 import StreamPosition
+from onematter.intake.servicer import MAX_MATERIAL_BYTES
 from onematter.intake.v1.intake_events_pb2 import MatterOutcome
 from onematter.intake.v1.intake_state_pb2 import MatterStatus
 from onematter.intake.views import guide, matter_view
@@ -32,12 +34,18 @@ def test_a_view_says_how_the_matter_stands_and_of_when() -> None:
 
 
 def test_a_view_has_no_personal_data() -> None:
-    matter = Matter(make_core())
+    # As long as an item waits, the state has them.
+    matter = Matter(make_core(matter_type(item("01"), item("02", CITY, ["01"]))))
     matter.happen()
     shown = matter_view(matter.matter_id, matter.state, AS_OF).SerializeToString()
     for secret in (USCC, ID_CARD, "some firm", "somebody"):
         assert secret.encode() in matter.state.SerializeToString()
         assert secret.encode() not in shown
+
+
+def test_every_material_of_the_shipped_catalogue_can_be_uploaded() -> None:
+    sizes = [one.max_bytes for matter in load_catalogue().matter_types for one in matter.materials]
+    assert 0 < max(sizes) <= MAX_MATERIAL_BYTES
 
 
 def test_a_guide_says_what_is_asked_and_by_whom() -> None:

@@ -1,0 +1,380 @@
+"""The Log port on a real Kafka: co-partitioning, given offsets, the broker's time, partitioners, own events, lag."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from kafka import KafkaProducer
+from tests.live import DEADLINE_SECONDS, Tail, poll
+
+from onematter.backbone.kafka import EVENTS_LAG_HIGH, KafkaLog
+from onematter.backbone.ports import Unavailable, WrongCluster
+from onematter.backbone.provision import TopicMismatch, provision_topics
+from onematter.backbone.records import DeadRecord, Record, Sending
+from onematter.contracts.connections import KafkaConnection
+from onematter.contracts.keys import partition_of
+from onematter.contracts.topics import TopicTable, parse
+
+PARTITIONS = 3
+LOG_APPEND_TIME = "LogAppendTime"
+
+
+class Room:
+    """A deployment of one test with topics of its own."""
+
+    def __init__(self, servers: str) -> None:
+        self.name = f"test-{uuid.uuid4().hex[:12]}"
+        self.servers = servers
+        self.submissions, self.commands, self.events = (
+            f"onematter.{self.name}.{kind}.v1" for kind in ("submissions", "commands", "events")
+        )
+        self.admin = AdminClient({"bootstrap.servers": servers})
+        self._logs: list[KafkaLog] = []
+        self._producer = KafkaProducer(bootstrap_servers=servers, acks="all", linger_ms=5)
+
+    @property
+    def table(self) -> TopicTable:
+        """The three topics; the deployment reads submissions and commands."""
+        topics = [
+            {"name": self.submissions, "kind": "submissions", "owner": self.name, "readers": [self.name]},
+            {"name": self.commands, "kind": "commands", "owner": self.name, "readers": [self.name]},
+            {"name": self.events, "kind": "events", "owner": self.name},
+        ]
+        defaults = {
+            "partitions": PARTITIONS, "retention_ms": -1, "cleanup_policy": "delete",
+            "timestamp_type": LOG_APPEND_TIME, "max_message_bytes": 1_048_576,
+        }  # fmt: skip
+        return parse({"defaults": defaults, "deployment": [{"name": self.name, "service": "intake"}], "topic": topics})
+
+    def create(self, topic: str, partitions: int = PARTITIONS, timestamp_type: str = LOG_APPEND_TIME) -> None:
+        config = {"message.timestamp.type": timestamp_type}
+        for future in self.admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values():
+            future.result()
+
+    def create_all(self) -> None:
+        for topic in (self.submissions, self.commands, self.events):
+            self.create(topic)
+
+    def log(self) -> KafkaLog:
+        self._logs.append(KafkaLog(KafkaConnection(self.servers), self.name, self.table))
+        return self._logs[-1]
+
+    def write(self, topic: str, partition: int, values: Sequence[bytes], key: bytes = b"key") -> None:
+        sent = [self._producer.send(topic, value=value, key=key, partition=partition) for value in values]
+        self._producer.flush(timeout=DEADLINE_SECONDS)
+        for future in sent:
+            future.get(timeout=DEADLINE_SECONDS)
+
+    def leave(self, log: KafkaLog) -> None:
+        self._logs.remove(log)
+        log.close()
+
+    def close(self) -> None:
+        for log in self._logs:
+            log.close()
+        self._producer.close()
+        names = [t for t in (self.submissions, self.commands, self.events) if t in self.admin.list_topics().topics]
+        if names:
+            for future in self.admin.delete_topics(names).values():
+                future.result()
+
+
+@pytest.fixture
+def room(kafka_bootstrap_servers: str) -> Iterator[Room]:
+    with closing(Room(kafka_bootstrap_servers)) as made:
+        yield made
+
+
+def assigned(log: KafkaLog) -> frozenset[int]:
+    """Poll until the group has given this member its lanes."""
+
+    def lanes() -> frozenset[int] | None:
+        assert log.poll(10, 0.1) == [], "nothing is read before the lanes are taken"
+        return log.assigned()
+
+    return poll(lanes, "an assignment")
+
+
+def read(log: KafkaLog, enough: Callable[[list[Record]], bool], max_records: int = 100) -> list[Record]:
+    records: list[Record] = []
+
+    def more() -> bool:
+        for record in log.poll(max_records, 0.1):
+            assert isinstance(record, Record)
+            records.append(record)
+        return enough(records)
+
+    poll(more, "records")
+    return records
+
+
+def test_an_assignment_that_is_not_co_partitioned_is_refused(room: Room) -> None:
+    room.create(room.submissions)
+    room.create(room.commands, PARTITIONS - 1)
+    log = room.log()
+
+    def refused() -> bool:
+        with pytest.raises(WrongCluster, match=rf"lane 2 comes without {room.commands}; every topic .* \(3\)"):
+            while not log.poll(10, 0.5):
+                assert log.assigned() is None
+        return True
+
+    poll(refused, "the refusal")
+
+
+def test_a_lane_starts_at_the_offsets_that_it_is_given(room: Room) -> None:
+    room.create_all()
+    for lane in range(PARTITIONS):
+        room.write(room.submissions, lane, [b"s%d" % n for n in range(5)])
+        room.write(room.commands, lane, [b"c%d" % n for n in range(3)])
+    log = room.log()
+    assert assigned(log) == {0, 1, 2}
+    log.start({0: {room.submissions: 3}, 1: {room.submissions: 5, room.commands: 2}})
+    assert log.assigned() is None
+    records = read(log, lambda rs: len(rs) >= 6)
+    # A topic that is not named from its beginning; a lane that is not given not at all.
+    assert sorted((r.partition, r.topic, r.offset, r.value) for r in records) == sorted(
+        [
+            *((0, room.submissions, n, b"s%d" % n) for n in (3, 4)),
+            *((0, room.commands, n, b"c%d" % n) for n in (0, 1, 2)),
+            (1, room.commands, 2, b"c2"),
+        ]
+    )
+    log.stop()
+    room.write(room.submissions, 0, [b"later"])
+    # The same member, from the same place again, as after a step that was given up.
+    log.start({0: {room.submissions: 3, room.commands: 3}})
+    again = read(log, lambda rs: len(rs) >= 3)
+    assert [(r.offset, r.value) for r in again] == [(3, b"s3"), (4, b"s4"), (5, b"later")]
+    assert all(abs(r.timestamp_unix_ms - again[0].timestamp_unix_ms) < 600_000 for r in again)
+
+
+def test_offsets_that_the_topic_does_not_have_are_an_error_and_no_reset(room: Room) -> None:
+    room.create_all()
+    room.write(room.commands, 0, [b"a"])
+    log = room.log()
+    assigned(log)
+    log.start({0: {room.commands: 99}})
+
+    def refused() -> bool:
+        with pytest.raises(WrongCluster, match="offsets are not in the topic any more"):
+            while True:
+                assert log.poll(10, 0.5) == []
+        return True
+
+    poll(refused, "the refusal")
+
+
+def test_senders_clocks_are_refused(room: Room) -> None:
+    room.create(room.submissions)
+    room.create(room.commands, timestamp_type="CreateTime")
+    room.write(room.commands, 0, [b"a"])
+    log = room.log()
+    assigned(log)
+    log.start({0: {}})
+
+    def refused() -> bool:
+        with pytest.raises(WrongCluster, match=rf"{room.commands} keeps senders' times; set message.timestamp.type"):
+            while not log.poll(10, 0.5):
+                pass
+        return True
+
+    poll(refused, "the refusal")
+    with pytest.raises(TopicMismatch, match=rf"{room.commands} has message.timestamp.type=CreateTime"):
+        provision_topics(KafkaConnection(room.servers), room.table)
+
+
+def test_provisioning_makes_what_is_absent_and_refuses_another_number_of_partitions(room: Room) -> None:
+    connection = KafkaConnection(room.servers)
+    made = provision_topics(connection, room.table)
+    assert set(made) == {room.submissions, room.commands, room.events}
+    poll(lambda: set(made) <= set(room.admin.list_topics().topics), "the topics")
+    assert provision_topics(connection, room.table) == []
+    for future in room.admin.delete_topics([room.events]).values():
+        future.result()
+    poll(lambda: room.events not in room.admin.list_topics().topics, "the topic is gone")
+    room.create(room.events, 1)
+    poll(lambda: room.events in room.admin.list_topics().topics, "the topic")
+    with pytest.raises(TopicMismatch, match=rf"{room.events} has 1 partitions, the table says 3; set ONEMATTER_PART"):
+        provision_topics(connection, room.table)
+
+
+def test_identity_is_the_clusters_and_the_topics_own(room: Room) -> None:
+    room.create_all()
+    first = room.log().identity()
+    assert set(first.topic_ids) == {room.submissions, room.commands}
+    assert first == room.log().identity()
+    for future in room.admin.delete_topics([room.commands]).values():
+        future.result()
+    poll(lambda: room.commands not in room.admin.list_topics().topics, "the topic is gone")
+    with pytest.raises(Unavailable, match="Kafka"):
+        room.log().identity()
+    room.create(room.commands)
+    anew = poll(lambda: room.log().identity(), "the topic made anew")
+    assert anew.cluster_id == first.cluster_id
+    assert anew.topic_ids[room.submissions] == first.topic_ids[room.submissions]
+    assert anew.topic_ids[room.commands] != first.topic_ids[room.commands]
+
+
+def test_every_producer_puts_a_key_where_the_others_do(room: Room) -> None:
+    room.create_all()
+    keys = [f"{number:032x}".encode() for number in range(0, 1 << 20, 9973)] + [b"k", b"key", "某".encode()]
+    python = KafkaProducer(bootstrap_servers=room.servers)
+    by_python = {
+        key: python.send(room.events, key=key, value=b"").get(timeout=DEADLINE_SECONDS).partition for key in keys
+    }
+    python.close()
+    places: dict[str, dict[bytes, int]] = {}
+    for partitioner in ("murmur2_random", "consistent_random"):
+        found = places[partitioner] = {}
+        producer = Producer({"bootstrap.servers": room.servers, "partitioner": partitioner})
+        for key in keys:
+            producer.produce(
+                room.events, b"", key, on_delivery=lambda _, m, found=found: found.update({m.key(): m.partition()})
+            )
+        assert producer.flush(DEADLINE_SECONDS) == 0
+    assert places["murmur2_random"] == by_python == {key: partition_of(key, PARTITIONS) for key in keys}
+    assert set(by_python.values()) == set(range(PARTITIONS))
+    assert places["consistent_random"] != by_python
+
+
+def a_record(room: Room, sequence: int, value: bytes = b"value", lane: int = 1) -> Sending:
+    return Sending(room.events, lane, b"m", value, "onematter.Type", sequence, 1_764_000_000_123, "00-trace")
+
+
+def test_what_is_sent_is_read_again_as_own_events(room: Room) -> None:
+    room.create_all()
+    log = room.log()
+    assert assigned(log) == {0, 1, 2}
+    assert log.own_events_end(1) == 0
+    with closing(Tail(room.servers, [room.events])) as tail:
+        log.send([a_record(room, sequence) for sequence in range(1, 6)])
+        whole = Sending(room.events, 1, b"x", b"whole", headers=[("a", b"\x00"), ("a", b"b")])
+        log.send([whole])
+        log.flush()
+        assert log.own_events_end(1) == 6
+        assert log.own_events_end(0) == 0
+        own = list(log.own_events(1, 2, 5))
+        assert [(r.offset, r.sequence, r.writer, r.key, r.type) for r in own] == [
+            (offset, offset + 1, room.name, "m", "onematter.Type") for offset in (2, 3, 4)
+        ]
+        assert [r.offset for r in log.own_events(1, 0, 6)] == [0, 1, 2, 3, 4, 5]
+        assert list(log.own_events(0, 0, 0)) == []
+        tail.read_to_end()
+        first, *_, last = tail.records[room.events]
+    # CloudEvents 1.0, binary mode, with the stream's place.
+    assert dict(first.headers) == {
+        "ce_specversion": b"1.0",
+        "ce_id": f"{room.name}/{room.events}/m/1".encode(),
+        "ce_source": f"/onematter/{room.name}".encode(),
+        "ce_type": b"onematter.Type",
+        "ce_time": b"2025-11-24T16:00:00.123Z",
+        "content-type": b"application/protobuf",
+        "ce_stream": room.name.encode(),
+        "ce_sequence": b"1",
+        "traceparent": b"00-trace",
+    }
+    assert list(last.headers) == [("a", b"\x00"), ("a", b"b")]
+
+
+def test_a_send_that_fails_is_told_and_a_new_producer_sends_it_again(room: Room) -> None:
+    room.create_all()
+    log = room.log()
+    suffix = [a_record(room, 1), a_record(room, 2, b"x" * 1_500_000), a_record(room, 3)]
+    log.send(suffix)
+    with pytest.raises(Unavailable, match="Kafka"):
+        log.flush()
+    log.send([a_record(room, sequence) for sequence in (1, 2, 3)])
+    log.flush()
+    assigned(log)
+    numbers = [r.sequence for r in log.own_events(1, 0, log.own_events_end(1))]
+    # At least once: what had gone out before the failure is there twice.
+    assert numbers[-3:] == [1, 2, 3]
+
+
+def test_submissions_wait_while_commands_lag_and_none_is_lost(room: Room) -> None:
+    room.create_all()
+    waiting = EVENTS_LAG_HIGH + 1500
+    handed_in = [b"s%d" % n for n in range(3000)]
+    room.write(room.commands, 0, [b"c%d" % n for n in range(waiting)])
+    log = room.log()
+    assert 0 in assigned(log)
+    log.start({0: {}})
+    seen: dict[str, list[bytes]] = {room.submissions: [], room.commands: []}
+
+    def take(count: int) -> bool:
+        for record in log.poll(count, 0.05):
+            assert isinstance(record, Record)
+            seen[record.topic].append(record.value)
+        return log.submissions_paused
+
+    poll(lambda: take(1), "submissions are paused")
+    assert log.lag > EVENTS_LAG_HIGH
+    room.write(room.submissions, 0, handed_in)
+    poll(lambda: take(100) and len(seen[room.commands]) > 500, "commands go on")
+    assert seen[room.submissions] == []
+    poll(lambda: not take(100), "submissions are resumed")
+    assert waiting - len(seen[room.commands]) < EVENTS_LAG_HIGH
+    poll(lambda: take(1000) or len(seen[room.submissions]) >= len(handed_in), "all of it")
+    assert seen[room.submissions] == handed_in
+    assert seen[room.commands] == [b"c%d" % n for n in range(waiting)]
+
+
+def test_what_cannot_be_read_is_a_dead_record_at_its_place(room: Room) -> None:
+    room.create_all()
+    room.write(room.commands, 0, [b"a"], key=b"\xff")
+    room.write(room.commands, 0, [b"b"])
+    log = room.log()
+    assigned(log)
+    log.start({0: {}})
+    records: list[Any] = []
+    poll(lambda: records.extend(log.poll(10, 0.1)) or len(records) >= 2, "both records")
+    dead, record = records
+    assert isinstance(dead, DeadRecord)
+    assert (dead.offset, dead.raw_key, dead.value) == (0, b"\xff", b"a")
+    assert (record.offset, record.key) == (1, "key")
+
+
+def test_lanes_move_together_when_another_joins_and_when_it_leaves(room: Room) -> None:
+    room.create_all()
+    first, second = room.log(), room.log()
+    lanes: dict[KafkaLog, frozenset[int]] = {first: frozenset(), second: frozenset()}
+
+    def settle(*logs: KafkaLog) -> bool:
+        for log in logs:
+            log.poll(10, 0.05)
+            found = log.assigned()
+            if found is not None:
+                lanes[log] = found
+                log.start({lane: {} for lane in found})
+        return lanes[first] | lanes[second] == {0, 1, 2} and not lanes[first] & lanes[second]
+
+    poll(lambda: settle(first), "all lanes at the first")
+    poll(lambda: settle(first, second) and lanes[second], "both have lanes")
+    room.leave(second)
+    lanes[second] = frozenset()
+    poll(lambda: settle(first), "all lanes at the first again")
+
+
+def test_the_groups_own_offsets_follow_for_tools_that_show_lag(room: Room) -> None:
+    room.create_all()
+    room.write(room.commands, 0, [b"a", b"b", b"c"])
+    log = room.log()
+    assigned(log)
+    log.start({0: {}})
+    group = f"onematter-{room.name}"
+
+    def committed() -> int:
+        log.poll(10, 0.1)
+        asked = [ConsumerGroupTopicPartitions(group)]
+        found = room.admin.list_consumer_group_offsets(asked)[group].result(DEADLINE_SECONDS)
+        return next((p.offset for p in found.topic_partitions if (p.topic, p.partition) == (room.commands, 0)), -1)
+
+    poll(lambda: committed() == 3, "the committed offset")
