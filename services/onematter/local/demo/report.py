@@ -123,6 +123,8 @@ def _indicators(console: Console, stack: Stack, words: Words) -> None:
         hours = figures.get("hours_to_result", {}).get("mean")
         visits = figures.get("visits_per_matter", {}).get("mean")
         finished = figures.get("matters_finished", 0)
+        if not finished:
+            continue
         said = words.pick(
             f"办结 {finished}，平均 {hours} 小时，跑动 {visits} 次",
             f"{finished} finished, {hours} hours on average, {visits} visits a matter",
