@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from onematter.backbone import migrate
+from onematter.backbone import revision
+from onematter.backbone.ports import Unavailable
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection
 from onematter.contracts.topics import Topic, TopicTable, table
 
@@ -66,6 +67,23 @@ def _check_times(admin: AdminClient, names: Sequence[str]) -> None:
             )
 
 
+def migrate_schemas(connection: DatabaseConnection, topics: TopicTable) -> list[str]:
+    """Bring every deployment's schema to the newest revision; returns the names of those that were behind."""
+    behind: list[str] = []
+    for deployment in topics.deployments.values():
+        if deployment.service not in _SERVICES_WITH_SCHEMA:
+            continue
+        try:
+            revision.check(connection, deployment)
+        except revision.SchemaOutdated:
+            # Alembic takes longer to load than all the checks; most starts need none of it.
+            from onematter.backbone import migrate
+
+            migrate.upgrade(connection, deployment)
+            behind.append(deployment.schema)
+    return behind
+
+
 def main() -> int:
     """Provision everything that the environment names; `--topics` or `--schemas` for one of both."""
     only = set(sys.argv[1:])
@@ -76,11 +94,9 @@ def main() -> int:
             made = provision_topics(KafkaConnection.from_environment(), topics, factor)
             print(f"topics: {len(made)} made, {len(topics.topics) - len(made)} there", flush=True)
         if only in (set(), {"--schemas"}):
-            for deployment in topics.deployments.values():
-                if deployment.service in _SERVICES_WITH_SCHEMA:
-                    migrate.upgrade(DatabaseConnection.from_environment(), deployment)
-            print("schemas: up to date", flush=True)
-    except (TopicMismatch, KafkaException, ValueError) as error:
+            made = migrate_schemas(DatabaseConnection.from_environment(), topics)
+            print(f"schemas: {len(made)} brought up to date", flush=True)
+    except (TopicMismatch, KafkaException, Unavailable, ValueError) as error:
         print(f"provision: {error}", file=sys.stderr)
         return 1
     return 0
