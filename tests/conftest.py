@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 from tests.live import Live
+from tests.tail import forget_refused_connections
 
 from onematter.local import kafka, postgres
 from onematter.local.stack import DEFAULT_SERVICES, Stack, start
@@ -62,3 +63,4 @@ def live(local_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         stack = start(directory, detached=False, services=SERVICES, ready_timeout_seconds=120)
     with stack, closing(Live(stack, local_stack, directory)) as running:
         yield running
+    forget_refused_connections()

@@ -96,12 +96,15 @@ def test_a_commands_topic_has_one_owner_and_an_approval_one_of_each(table: Topic
             assert table.commands_topic(deployment.name) in table.inputs(deployment.name)
 
 
-def test_the_archive_reads_all_that_a_matter_consists_of(table: TopicTable) -> None:
-    commands_between_us = {
-        topic.name for topic in table.topics.values() if topic.kind == "commands" and "intake" in topic.writers
-    }
+def test_the_archive_reads_all_events_that_a_matter_consists_of(table: TopicTable) -> None:
     events = {topic.name for topic in table.topics.values() if topic.kind == "events" and topic.owner != "archive"}
-    assert set(table.inputs("archive")) == commands_between_us | events
+    assert set(table.inputs("archive")) == events
+
+
+def test_a_commands_topic_is_consumed_by_its_owner_alone(table: TopicTable) -> None:
+    for topic in table.topics.values():
+        if topic.kind in ("commands", "submissions"):
+            assert topic.readers == (topic.owner,), topic.name
 
 
 def test_every_service_with_inputs_has_its_dead_letters(table: TopicTable) -> None:

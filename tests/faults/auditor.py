@@ -46,7 +46,8 @@ for _level in ("province", "city", "county"):
 # What an OM-90 decided by rule consists of: 1 accepted, 2 concluded, 1 completed; 3 commands and 3 decisions.
 STREAMS = {topic: 4 if topic == "onematter.matter.events.v1" else 1 for topic in PARSERS if "archive" not in topic}
 STREAMS["onematter.notification.events.v1"] = 2
-IN_MANIFEST = {topic: count for topic, count in STREAMS.items() if "notification" not in topic}
+# Commands stand in the events that they caused, and notices are told after the result.
+IN_MANIFEST = {topic: n for topic, n in STREAMS.items() if topic.endswith("events.v1") and "notification" not in topic}
 NOTICES = {NoticeKind.NOTICE_KIND_ACCEPTED: 1, NoticeKind.NOTICE_KIND_RESULT: 1}
 
 

@@ -13,7 +13,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from kafka import KafkaProducer
-from tests.live import DEADLINE_SECONDS, Tail, poll
+from tests.tail import DEADLINE_SECONDS, Tail, poll
 
 from onematter.backbone.kafka import EVENTS_LAG_HIGH, KafkaLog
 from onematter.backbone.ports import Unavailable, WrongCluster

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from tests.live import DEADLINE_SECONDS, poll
+from tests.tail import DEADLINE_SECONDS, poll
 
 from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable, WrongCluster
 from onematter.backbone.records import Record, Sending
@@ -164,11 +164,12 @@ def test_taking_a_lane_waits_for_a_commit_in_flight(database: Database) -> None:
     step = a_step(0, 5, sending(0, 0))
     touch(step, "m", 0, "in flight")
     holder.begin({0: row.epoch})
-    holder.write(step)
-    holder.write_lanes(step, {0: row})
     with ThreadPoolExecutor(1) as pool:
+        # Begun is enough: from there on the step counts as in flight.
         waiting: Future[list[LaneRow]] = pool.submit(taker.take, [0], HERE)
-        poll(lambda: any("INSERT INTO lanes" in query for query in database.blocked()), "the taker waits")
+        poll(lambda: any("INSERT INTO lanes" in query for query in database.blocked()), "the taker waits", HANG_SECONDS)
+        holder.write(step)
+        holder.write_lanes(step, {0: row})
         assert not waiting.done()
         holder.commit()
         (new,) = waiting.result(DEADLINE_SECONDS)

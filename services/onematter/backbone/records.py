@@ -72,22 +72,14 @@ def read(
     headers: Headers | None,
 ) -> Record | DeadRecord:
     """Make a Record of what the broker gave; a DeadRecord where key or headers are malformed."""
-    writer = kind = identity = traceparent = ""
-    sequence = 0
-    # A header's value may be absent in Kafka; a forwarded record and a dead letter carry it as empty.
-    headers = [(name, content or b"") for name, content in headers or ()]
     try:
-        for name, content in headers:
-            if name == "ce_type":
-                kind = content.decode()
-            elif name == "ce_id":
-                identity = content.decode()
-            elif name == "ce_stream":
-                writer = content.decode()
-            elif name == "ce_sequence":
-                sequence = int(content)
-            elif name == "traceparent":
-                traceparent = content.decode()
+        found = dict(headers or ())
+        # A header's value may be absent in Kafka.
+        kind = (found.get("ce_type") or b"").decode()
+        identity = (found.get("ce_id") or b"").decode()
+        writer = (found.get("ce_stream") or b"").decode()
+        traceparent = (found.get("traceparent") or b"").decode()
+        sequence = int(found.get("ce_sequence") or 0)
         if bool(writer) != (sequence > 0) or not 0 <= sequence <= MAX_SEQUENCE:
             raise MalformedRecord("ce_stream and ce_sequence stand together, and the sequence is from 1 to 2^63 - 1")
         text = key.decode("ascii") if key else ""
@@ -98,7 +90,8 @@ def read(
             raise MalformedRecord("key or headers hold a NUL, or too much")
     except (ValueError, AttributeError, TypeError) as error:
         reason = str(error) if isinstance(error, MalformedRecord) else "a header or the key is malformed"
-        return DeadRecord(topic, partition, offset, timestamp_unix_ms, key or b"", value or b"", headers, reason)
+        whole = present(headers or [])
+        return DeadRecord(topic, partition, offset, timestamp_unix_ms, key or b"", value or b"", whole, reason)
     content = value or b""
     return Record(
         topic,
@@ -113,8 +106,13 @@ def read(
         sequence,
         traceparent,
         hashlib.sha256(content).digest(),
-        headers,
+        headers or [],
     )
+
+
+def present(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Headers to send on: a value that is absent as an empty one."""
+    return [(name, content or b"") for name, content in headers]
 
 
 @dataclass(slots=True)

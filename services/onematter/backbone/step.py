@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from onematter.backbone import ledger as books
-from onematter.backbone.records import DeadRecord, Headers, Record, Sending
+from onematter.backbone.records import DeadRecord, Headers, Record, Sending, present
 from onematter.backbone.service import Change, E, S
 from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream
 
@@ -101,7 +101,7 @@ class Step(Generic[S, E]):
 def dead_letter(topic: str, record: Record | DeadRecord, reason: str) -> Sending:
     """The record as it was, with its origin and the reason in headers, for the lane's dead-letters partition."""
     headers: Headers = [
-        *record.headers,
+        *present(record.headers),
         ("dead_letter_reason", reason.encode()),
         ("dead_letter_topic", record.topic.encode()),
         ("dead_letter_partition", b"%d" % record.partition),

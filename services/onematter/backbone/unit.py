@@ -19,7 +19,7 @@ from typing import Any, Generic
 from onematter.backbone import ledger as books
 from onematter.backbone.finishing import Finisher
 from onematter.backbone.ledger import Verdict
-from onematter.backbone.records import DeadRecord, Record, Sending
+from onematter.backbone.records import DeadRecord, Record, Sending, present
 from onematter.backbone.requests import (
     MAX_COMMAND_BYTES,
     MAX_PRINCIPAL_LENGTH,
@@ -167,7 +167,9 @@ class UnitOfWork(Generic[S, C, E]):
         step.count("forwarded")
         raw = key.encode()
         step.sendings.setdefault(record.partition, []).append(
-            Sending(record.topic, partition_of(raw, self.partitions), raw, record.value, headers=record.headers)
+            Sending(
+                record.topic, partition_of(raw, self.partitions), raw, record.value, headers=present(record.headers)
+            )
         )
 
     def _handle_inside(self, step: Step[S, E], held: Held[S], record: Record, command: C | None) -> None:

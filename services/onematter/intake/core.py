@@ -117,8 +117,8 @@ class Core:
         self._plans = Plans(table)
         self._partitions = table.partitions
         self._deployment = deployment
-        # Dead letters belong to no case file.
-        self._streams = frozenset(t.name for t in table.topics.values() if t.kind in ("commands", "events"))
+        # A commands topic is read by its owner alone; what was asked stands in the event that it caused.
+        self._streams = frozenset(t.name for t in table.topics.values() if t.kind == "events")
 
     def decide(self, state: MatterState, command: Command, context: Context) -> MatterEvent | CommandRefused | None:
         """Return the one event that `command` causes, a refusal with all violations, or None.
