@@ -17,8 +17,21 @@ import pytest
 
 from onematter.local import state
 from onematter.local.processes import Identity
+from onematter.local.stack import start
+from onematter.local.state import Addresses
 
 START_AND_RUN_SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+    """A broker and a database of the demo's own: on the session's, the session's services would share its lanes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+        patch.delenv("DATABASE_URL", raising=False)
+        stack = start(tmp_path_factory.mktemp("demo"), detached=False, services=(), setup=())
+    with stack:
+        yield stack.addresses
 
 
 @pytest.fixture
@@ -27,12 +40,12 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environment(home: Path, kafka_bootstrap_servers: str, database_url: str) -> dict[str, str]:
-    """The session's broker and database; a home of its own; no pauses."""
+def environment(home: Path, servers: Addresses) -> dict[str, str]:
+    """A given broker and database; a home of its own; no pauses."""
     return {
         **os.environ,
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap_servers,
-        "DATABASE_URL": database_url,
+        "KAFKA_BOOTSTRAP_SERVERS": servers.kafka_bootstrap_servers,
+        "DATABASE_URL": servers.database_url,
         "ONEMATTER_HOME": str(home),
         "ONEMATTER_DEMO_PACE": "0",
         "LC_ALL": "C.UTF-8",
