@@ -7,7 +7,7 @@ They start when the first test asks for them. Whoever uses them keeps to topics,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -34,8 +34,15 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def local_stack(
+    tmp_path_factory: pytest.TempPathFactory, record_testsuite_property: Callable[[str, object], None]
+) -> Iterator[Stack]:
     """Kafka and PostgreSQL, without topics, schemas or services of ours."""
+    for name, variable, embedded in (
+        ("Apache Kafka", "KAFKA_BOOTSTRAP_SERVERS", kafka.KAFKA_VERSION),
+        ("PostgreSQL", "DATABASE_URL", postgres.version()),
+    ):
+        record_testsuite_property(name, f"given by {variable}" if os.environ.get(variable) else embedded)
     with start(tmp_path_factory.mktemp("stack"), detached=False, services=(), setup=()) as stack:
         yield stack
 

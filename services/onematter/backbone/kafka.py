@@ -46,6 +46,7 @@ def producer_settings(connection: KafkaConnection, max_message_bytes: int) -> di
         "acks": "all",
         "message.timeout.ms": 0,
         "linger.ms": 2,
+        "socket.nagle.disable": True,
         "partitioner": "murmur2_random",
         # Clients read with kafka-python, which by itself knows no compression but gzip, and that costs too much.
         "compression.type": "none",
@@ -101,6 +102,7 @@ class KafkaLog:
                 "session.timeout.ms": 6000,
                 "heartbeat.interval.ms": 1500,
                 "fetch.wait.max.ms": 100,
+                "socket.nagle.disable": True,
                 "fetch.queue.backoff.ms": 50,
                 "queued.min.messages": 5000,
                 "log_level": 3,
