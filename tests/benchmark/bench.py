@@ -145,8 +145,11 @@ def main() -> int:
     parser.add_argument("--matters", type=int, default=20_000, help="handed in at once")
     parser.add_argument("--warm-up", type=int, default=3_000, help="handed in at once before, not counted")
     parser.add_argument("--latency-seconds", type=float, default=15, help="how long at a tenth of the rate")
+    parser.add_argument("--partitions", type=int, default=2, help="of every topic: lanes of each service")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
+    # A step sends one request a topic and lane; more lanes than cores only add requests.
+    os.environ["ONEMATTER_PARTITIONS"] = str(arguments.partitions)
     console = Console()
     services = [s for s in DEFAULT_SERVICES if s.deployment != "supervision"]
     with (
@@ -154,7 +157,7 @@ def main() -> int:
         start(Path(directory), detached=False, services=services, progress=console.print) as stack,
         Progress(console=console, transient=True) as progress,
     ):
-        handins = HandIns(stack.addresses.kafka_bootstrap_servers, table().partitions)
+        handins = HandIns(stack.addresses.kafka_bootstrap_servers, arguments.partitions)
         flood(handins, arguments.warm_up, progress)
         full = flood(handins, arguments.matters, progress)
         latencies = paced(handins, full.matters_per_second / 10, arguments.latency_seconds, progress)
@@ -167,6 +170,7 @@ def main() -> int:
         "seconds": round(full.seconds, 2),
         "dead_letters": full.dead_letters,
         "latency_matters": len(latencies),
+        "partitions": arguments.partitions,
         "versions": {
             "onematter": version("onematter"),
             "python": platform.python_version(),
