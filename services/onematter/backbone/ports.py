@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from onematter.backbone.records import DeadRecord, Record, Sending
-from onematter.backbone.step import Held, LaneRow, ParkedRow, Step, TimerRow
+from onematter.backbone.step import LaneRow, ParkedRow, Step, TimerRow
 
 
 class Unavailable(Exception):
@@ -121,6 +121,3 @@ class Store(Protocol):
     def replays(self, lanes: Sequence[int], limit: int) -> list[ParkedRow]:
         """Parked records with an action, in their order."""
         ...
-
-
-__all__ = ["BadData", "Fenced", "Held", "Identity", "Log", "Store", "Unavailable", "WrongCluster"]

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable, WrongCluster
 from onematter.backbone.records import Record, Sending, decode_outbox, encode_outbox
-from onematter.backbone.service import Change, Transaction
+from onematter.backbone.service import Transaction
 from onematter.backbone.step import LaneRow, ParkedRow, Step, TimerRow
 
 _UPSERT_AGGREGATES = """
@@ -73,8 +73,8 @@ class PostgresTransaction(Transaction):
 class PostgresStore:
     """The Store port on one connection, opened when it is first needed and after it was lost."""
 
-    def __init__(self, url: str, schema: str, project: Any = None, topics: Sequence[str] = ()) -> None:
-        self._url, self._schema, self._project, self._topics = url, schema, project, topics
+    def __init__(self, url: str, schema: str, project: Any = None) -> None:
+        self._url, self._schema, self._project = url, schema, project
         self._connection: psycopg.Connection[Any] | None = None
 
     def close(self) -> None:
@@ -319,6 +319,3 @@ def _check_identity(lane: int, cluster_id: str, topic_ids: dict[str, str], ident
                 f"lane {lane}: topic {topic} was made anew since its offsets were kept; restore it, or start with "
                 "an empty schema"
             )
-
-
-__all__ = ["Change", "PostgresStore", "PostgresTransaction"]

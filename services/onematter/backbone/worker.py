@@ -246,6 +246,8 @@ class Worker(Generic[S, C, E]):
 
     def _execute(self) -> None:
         self.log.flush()
+        # Before the transaction: it asks the broker, and nobody should wait for that behind the lanes' locks.
+        self._checkpoint()
         step = self._step
         if step is not None:
             try:
@@ -258,7 +260,6 @@ class Worker(Generic[S, C, E]):
         if step is None:
             self.observer.trouble("rerun")
             step = self._step = self._one_by_one()
-        self._checkpoint()
         self.store.write_lanes(step, self.lanes)
         self.phase = Phase.COMMIT
 
