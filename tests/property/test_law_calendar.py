@@ -36,6 +36,18 @@ def test_a_period_ends_on_a_working_day_and_counts_back(start: date, days: int) 
     assert end.provisional == (end.date.year == 2027)
 
 
+@given(DAYS.filter(lambda day: day.year > 2025), st.integers(1, 120))
+def test_counting_back_ends_on_the_last_day_that_is_early_enough(end: date, days: int) -> None:
+    found = CALENDAR.subtract_working_days(end, days).date
+    between = found
+    left = 0
+    while between < end:
+        left += CALENDAR.is_working_day(between)
+        between += timedelta(days=1)
+    assert left == days
+    assert CALENDAR.is_working_day(found)
+
+
 @given(DAYS, st.integers(1, 40))
 def test_counting_agrees_with_walking_day_by_day(start: date, days: int) -> None:
     day, left = start, days

@@ -1,4 +1,4 @@
-"""Read the law's data from files: catalogue, working-day calendar, names of divisions.
+"""Read the law's data from files: catalogue with its tables, working-day calendar, names of divisions.
 
 Rule 1: this is the only place that reads them; `onematter.law` gets plain data and stays pure.
 Rule 2: a directory is taken whole or not at all, and every problem of every file is told at once, with the
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -23,14 +22,18 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from onematter.law.calendar import CalendarYear, WorkingCalendar, days_from
+from onematter.law.calendar import CalendarYear, WorkingCalendar, read_calendar_year
 from onematter.law.catalogue import Catalogue
 from onematter.law.divisions import level_of
-from onematter.law.matters import MatterType, Names
-from onematter.law.reading import Document, DocumentRefused, Problem, read_matter_type
+from onematter.law.matters import Law, MatterType, Names
+from onematter.law.problems import DocumentRefused, Problem
+from onematter.law.reading import Document, read_matter_type
 
 MAX_FILE_BYTES = 1_048_576
 DEPARTMENTS_FILE = "departments.yaml"
+CERTIFICATES_FILE = "certificates.yaml"
+LAWS_FILE = "laws.yaml"
+TABLES = (DEPARTMENTS_FILE, CERTIFICATES_FILE, LAWS_FILE)
 
 _DATA = resources.files("onematter.law") / "data"
 _TIMESTAMP_TAG = "tag:yaml.org,2002:timestamp"
@@ -58,18 +61,31 @@ class LawFilesRefused(ValueError):
 def load_catalogue(directory: Path | None = None) -> Catalogue:
     """Return the catalogue in `directory`, or the one that ships with the package.
 
-    Every `*.yaml` is one matter in one version, but for `departments.yaml`, which names the departments;
-    without that file the shipped names are used. Raises LawFilesRefused, also when a directory holds no
-    matter.
+    Every `*.yaml` is one matter in one version, but for the tables that items name by code: `departments.yaml`,
+    `certificates.yaml` and `laws.yaml`; the shipped one stands in for each that is not there. Raises
+    LawFilesRefused, also when a directory holds no matter.
+    """
+    catalogue, problems = read_catalogue(directory)
+    if problems:
+        raise LawFilesRefused(problems)
+    return catalogue
+
+
+def read_catalogue(directory: Path | None = None) -> tuple[Catalogue, list[FileProblem]]:
+    """Return what can be read of a catalogue, and all problems of the rest; for a lint, which tells both.
+
+    Raises LawFilesRefused when there is no such directory.
     """
     folder = _folder(directory, "catalogue")
     files = _yaml_files(folder)
     problems: list[FileProblem] = []
-    named = next((file for file in files if file.name == DEPARTMENTS_FILE), None)
-    departments = _departments(named or _DATA / "catalogue" / DEPARTMENTS_FILE, problems)
+    by_name = {file.name: file for file in files}
+    departments, certificates, laws = (
+        _table(by_name.get(name) or _DATA / "catalogue" / name, problems) for name in TABLES
+    )
     matter_types: dict[tuple[str, int], MatterType] = {}
     for file in files:
-        if file.name == DEPARTMENTS_FILE:
+        if file.name in TABLES:
             continue
         matter_type = _matter_type(file, departments, problems)
         if matter_type is None:
@@ -88,9 +104,13 @@ def load_catalogue(directory: Path | None = None) -> Catalogue:
             folder,
             Problem("*.yaml", "no matter in this directory", "name the directory of the catalogue"),
         )
-    if problems:
-        raise LawFilesRefused(problems)
-    return Catalogue(tuple(matter_types[key] for key in sorted(matter_types)), departments)
+    catalogue = Catalogue(
+        tuple(matter_types[key] for key in sorted(matter_types)),
+        departments,
+        certificates,
+        {code: Law(law["names"], law.get("number")) for code, law in laws.items()},
+    )
+    return catalogue, problems
 
 
 def load_calendar(directory: Path | None = None) -> WorkingCalendar:
@@ -169,9 +189,11 @@ def _departments_named(document: Document) -> list[tuple[str, str]]:
     return named
 
 
-def _departments(file: Traversable, problems: list[FileProblem]) -> Mapping[str, Names]:
-    document = _read(file, "departments", problems)
-    return document["departments"] if document else {}
+def _table(file: Traversable, problems: list[FileProblem]) -> dict[str, Any]:
+    """Return what a table holds by code; nothing when it is refused."""
+    name = file.name.removesuffix(".yaml")
+    document = _read(file, name, problems)
+    return document[name] if document else {}
 
 
 def _calendar_year(file: Traversable, problems: list[FileProblem]) -> CalendarYear | None:
@@ -179,28 +201,11 @@ def _calendar_year(file: Traversable, problems: list[FileProblem]) -> CalendarYe
     if document is None:
         return None
     try:
-        return CalendarYear(
-            year=document["year"],
-            state=document["state"],
-            days_off=_days(document["days_off"]),
-            make_up_days=_days(document["make_up_days"]),
-            source=document["source"],
-        )
+        return read_calendar_year(document)
     except ValueError as error:
         rule, _, way_out = str(error).partition("; ")
         _add(problems, file, Problem("(document)", rule, way_out or "write days as 2026-01-01"))
         return None
-
-
-def _days(periods: list[str]) -> frozenset[date]:
-    days: set[date] = set()
-    for period in periods:
-        first, _, last = period.partition("/")
-        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
-        if end < start or (end - start).days > 366:
-            raise ValueError(f"{period} is no period within a year; write the first day before the last")
-        days.update(days_from(start, end))
-    return frozenset(days)
 
 
 class _Loader(yaml.SafeLoader):
@@ -258,7 +263,25 @@ def _read(file: Traversable, schema: str, problems: list[FileProblem]) -> dict[s
 def _schema_errors(schema: str, document: Any) -> list[ValidationError]:
     # The stubs leave the type of a second, deprecated parameter open.
     iter_errors = cast("Callable[[Any], Iterable[ValidationError]]", _validator(schema).iter_errors)  # pyright: ignore[reportUnknownMemberType]
-    return sorted(iter_errors(document), key=lambda error: error.json_path)
+    return sorted((inner for error in iter_errors(document) for inner in _meant(error)), key=_path_of)
+
+
+def _meant(error: ValidationError) -> list[ValidationError]:
+    """Return what is wrong with a value that may have several forms, in the form that it has."""
+    if error.validator != "anyOf":
+        return [error]
+    forms: dict[Any, list[ValidationError]] = {}
+    for inner in error.context or ():
+        forms.setdefault(inner.relative_schema_path[0], []).append(inner)
+    for found in forms.values():
+        if all(inner.validator != "type" or inner.relative_path for inner in found):
+            return [meant for inner in found for meant in _meant(inner)]
+    return [error]
+
+
+def _path_of(error: ValidationError) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    return "".join(parts).removeprefix(".")
 
 
 @cache
@@ -271,7 +294,7 @@ def _problem_of(error: ValidationError) -> Problem:
     """Say a schema's error in the terms of this project. The schema's own description of a value is its way
     out.
     """
-    path = error.json_path.removeprefix("$").removeprefix(".") or "(document)"
+    path = _path_of(error) or "(document)"
     schema = cast("Mapping[str, Any]", error.schema)
     described = cast("str | None", schema.get("description"))
     keyword = str(error.validator)
@@ -307,6 +330,10 @@ def _tell_choice(error: ValidationError, schema: Mapping[str, Any]) -> tuple[str
     return f"{error.instance!r} is not allowed here", f"use one of {allowed}"
 
 
+def _tell_form(error: ValidationError, _: Mapping[str, Any]) -> tuple[str, str]:
+    return f"is a {type(error.instance).__name__}", "give it one of its forms"
+
+
 def _tell_pattern(error: ValidationError, schema: Mapping[str, Any]) -> tuple[str, str]:
     return f"{error.instance!r} has not the right form", f"match {schema['pattern']}"
 
@@ -317,6 +344,7 @@ _TELL: dict[str, _Tell] = {
     "type": _tell_type,
     "enum": _tell_choice,
     "pattern": _tell_pattern,
+    "anyOf": _tell_form,
 }
 
 

@@ -5,16 +5,20 @@ off, plus the make-up days (调休上班). There is no formula for it; each year
 Rule 2: a year that is not loaded is an error that names the year, never a guess.
 Rule 3: a year not yet announced may be loaded as provisional; whatever counts through it says so.
 Rule 4: legal days are days in China, UTC+8, all year.
+Rule 5: a day that the notice moves says why, by the holiday's name and the notice's number, so that a deadline
+can be explained; the count itself never looks at a name.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+# A name in each language, as zh-CN and en.
+Names = Mapping[str, str]
 CalendarState = Literal["official", "provisional"]
 
 CHINA_OFFSET_MS = 8 * 3_600_000
@@ -44,8 +48,9 @@ class Deadline(NamedTuple):
 class CalendarYear:
     """One year's notice. Weekends are days off by themselves; `days_off` may name them again.
 
-    Raises ValueError when a day lies in another year, is both off and made up, or a make-up day is no weekend
-    day.
+    `notice` is the notice's document number (发文字号), `names` tells for which holiday a day is off or made up;
+    both may be left out. Raises ValueError when a day lies in another year, is both off and made up, or a make-up
+    day is no weekend day.
     """
 
     year: int
@@ -53,6 +58,8 @@ class CalendarYear:
     days_off: frozenset[date]
     make_up_days: frozenset[date]
     source: str
+    notice: str = ""
+    names: Mapping[date, Names] = field(default_factory=dict[date, Names], repr=False)
     working_ordinals: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -102,6 +109,27 @@ class WorkingCalendar:
         """Tell whether the year of `day` is not announced yet. Raises CalendarMissing."""
         return self._year(day.year).state == "provisional"
 
+    def year_of(self, day: date) -> CalendarYear:
+        """Return the year of `day`, with its notice. Raises CalendarMissing."""
+        return self._year(day.year)
+
+    def years_between(self, first: date, last: date) -> tuple[CalendarYear, ...]:
+        """Return the years from that of `first` to that of `last`, with their notices. Raises CalendarMissing."""
+        return tuple(self._year(year) for year in range(first.year, last.year + 1))
+
+    def provisional_years(self, first: date, last: date) -> tuple[int, ...]:
+        """Return the years from `first` to `last` that are not announced yet. Raises CalendarMissing."""
+        return tuple(one.year for one in self.years_between(first, last) if one.state == "provisional")
+
+    def changed_years(self, other: WorkingCalendar, first: date, last: date) -> tuple[int, ...]:
+        """Return the years from `first` to `last` whose state or working days `other` has otherwise, or not at all."""
+
+        def told(calendar: WorkingCalendar, year: int) -> tuple[str, tuple[int, ...]] | None:
+            found = calendar._by_year.get(year)
+            return found and (found.state, found.working_ordinals)
+
+        return tuple(year for year in range(first.year, last.year + 1) if told(self, year) != told(other, year))
+
     def add_working_days(self, start: date, days: int) -> Deadline:
         """Return the last of `days` working days after `start`; the starting day is not counted (民法典
         §201).
@@ -122,6 +150,26 @@ class WorkingCalendar:
             year = self._year(year.year + 1)
             provisional = provisional or year.state == "provisional"
         return Deadline(date.fromordinal(year.working_ordinals[counted + days - 1]), provisional)
+
+    def subtract_working_days(self, end: date, days: int) -> Deadline:
+        """Return the first of `days` working days before `end`; the day counted from is not counted.
+
+        That is the last day for what must be done so many days before another. With 0 days that is `end` itself.
+        Raises CalendarMissing when the period leaves the loaded years and ValueError when `days` is negative.
+        """
+        if days < 0:
+            raise ValueError(f"days {days}: a number of days back, give 0 or more")
+        year = self._year(end.year)
+        provisional = year.state == "provisional"
+        if days == 0:
+            return Deadline(end, provisional)
+        left = bisect_left(year.working_ordinals, end.toordinal())
+        while left < days:
+            days -= left
+            year = self._year(year.year - 1)
+            left = len(year.working_ordinals)
+            provisional = provisional or year.state == "provisional"
+        return Deadline(date.fromordinal(year.working_ordinals[left - days]), provisional)
 
     def next_working_day(self, day: date) -> Deadline:
         """Return `day` when it is a working day, else the first one after it. Raises CalendarMissing."""
@@ -145,6 +193,39 @@ class WorkingCalendar:
         if found is None:
             raise CalendarMissing(year)
         return found
+
+
+def read_calendar_year(document: Mapping[str, Any]) -> CalendarYear:
+    """Return the year that a document of `calendar.schema.json` tells. The document has passed its schema.
+
+    Raises ValueError, with the rule and the way out, for what a schema cannot tell: a day that is none, a period
+    that runs backwards, and the contradictions that CalendarYear names.
+    """
+    names: dict[date, Names] = {}
+    return CalendarYear(
+        year=document["year"],
+        state=document["state"],
+        days_off=_read_days(document["days_off"], names),
+        make_up_days=_read_days(document["make_up_days"], names),
+        source=document["source"],
+        notice=document.get("notice", ""),
+        names=names,
+    )
+
+
+def _read_days(entries: Iterable[str | Mapping[str, Any]], names: dict[date, Names]) -> frozenset[date]:
+    """Return the days of periods such as "2026-01-01/2026-01-03"; add to `names` what they are off or made up for."""
+    days: set[date] = set()
+    for entry in entries:
+        period = entry if isinstance(entry, str) else entry["days"]
+        first, _, last = period.partition("/")
+        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        if end < start or (end - start).days > 366:
+            raise ValueError(f"{period} is no period within a year; write the first day before the last")
+        days.update(days_from(start, end))
+        if not isinstance(entry, str):
+            names.update((day, entry["names"]) for day in days_from(start, end))
+    return frozenset(days)
 
 
 def legal_date(unix_ms: int) -> date:

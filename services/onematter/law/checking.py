@@ -1,10 +1,12 @@
 """Check an application against its matter's type, and tell everything that is wrong at once (一次性告知,
 行政许可法 §32).
 
-Rule 1: what the government already holds, or may follow later (容缺), is never reported missing.
+Rule 1: what the government already holds, what an item of the same matter makes, or what may follow later
+(容缺), is never reported missing.
 Rule 2: no violation repeats what was sent, not even a name: an unknown field is told by its position unless
 its name is one that the catalogue could hold.
 Rule 3: the number of violations told is bounded, since the sender chooses how many he makes.
+Rule 4: a question that is not asked in a situation needs no answer, and takes none.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TypeAlias
 
 from onematter.law.divisions import Level, ancestor, approval_level, level_of
 from onematter.law.matters import ORIGIN_FACT, FactSpec, MaterialSpec, MatterType, Violation
+from onematter.law.needs import asked
 from onematter.law.planning import applicable, division_violation
 from onematter.law.rules import Facts, FactValue
 
@@ -46,6 +49,7 @@ class _Checker:
             for spec in matter_type.facts
         )
         self.keys = frozenset(spec.key for spec in matter_type.facts)
+        self.conditional = tuple((spec.key, spec.when) for spec in matter_type.facts if spec.when is not None)
         # A fact that routes an item must name a division of the item's level or below it.
         self.divisions: dict[str, Level] = {}
         for item in matter_type.items:
@@ -55,27 +59,6 @@ class _Checker:
                 level = approval_level(item.level)
                 self.divisions[ORIGIN_FACT] = max(level, self.divisions.get(ORIGIN_FACT, level))
         self.materials = {spec.material_id: spec for spec in matter_type.materials}
-        self.asked = tuple(
-            tuple(spec.material_id for spec in item.materials if spec.is_asked) for item in matter_type.items
-        )
-        self.required: dict[tuple[bool, ...], tuple[str, ...]] = {}
-
-    def required_for(self, applies: tuple[bool, ...]) -> tuple[str, ...]:
-        found = self.required.get(applies)
-        if found is None:
-            found = tuple(
-                dict.fromkeys(
-                    material_id
-                    for asked, wanted in zip(self.asked, applies, strict=True)
-                    if wanted
-                    for material_id in asked
-                )
-            )
-            # At most 2 ** conditional items; bounded all the same.
-            if len(self.required) >= 1_024:
-                self.required.clear()
-            self.required[applies] = found
-        return found
 
 
 @lru_cache(maxsize=1_024)
@@ -95,7 +78,12 @@ def check(matter_type: MatterType, facts: Facts, materials: Sequence[SubmittedMa
     """
     checker = _checker(matter_type)
     violations: list[Violation] = []
+    keys = checker.keys
+    if checker.conditional:
+        keys = keys - {key for key, when in checker.conditional if not when.holds(facts)}
     for spec, field, pattern in checker.facts:
+        if spec.key not in keys:
+            continue
         value = facts.get(spec.key)
         if value is None or _is_empty(value):
             if spec.required:
@@ -106,10 +94,10 @@ def check(matter_type: MatterType, facts: Facts, materials: Sequence[SubmittedMa
                 violations.append(Violation(field, "FACT_MALFORMED", broken))
             elif spec.key in checker.divisions:
                 violations.extend(_check_divisions(field, value, checker.divisions[spec.key]))
-    if not facts.keys() <= checker.keys:
-        known = ", ".join(sorted(checker.keys))
+    if not facts.keys() <= keys:
+        known = ", ".join(sorted(keys))
         for position, key in enumerate(facts):
-            if key not in checker.keys:
+            if key not in keys:
                 parameters = {"rule": "unknown", "known": known}
                 violations.append(
                     Violation(f"application.facts[{_label(key, position)}]", "FACT_MALFORMED", parameters)
@@ -117,7 +105,7 @@ def check(matter_type: MatterType, facts: Facts, materials: Sequence[SubmittedMa
     applies = applicable(matter_type, facts)
     if not violations and not any(applies):
         violations.append(Violation("application.facts", "SITUATION_NOT_APPLICABLE", {"matter": matter_type.code}))
-    _check_materials(checker, applies, materials, violations)
+    _check_materials(checker, asked(matter_type, applies, facts), materials, violations)
     return tuple(violations[:MAX_VIOLATIONS])
 
 
@@ -171,7 +159,7 @@ def _check_divisions(field: str, value: FactValue, deepest: Level) -> list[Viola
 
 def _check_materials(
     checker: _Checker,
-    applies: tuple[bool, ...],
+    asked_for: Sequence[MaterialSpec],
     materials: Sequence[SubmittedMaterial],
     violations: list[Violation],
 ) -> None:
@@ -196,11 +184,10 @@ def _check_materials(
                 or media_type not in spec.media_types
             ):
                 violations.extend(_material_violations(spec, digest_bytes, size_bytes, media_type))
-    for material_id in checker.required_for(applies):
-        if material_id not in given:
-            spec = checker.materials[material_id]
+    for spec in asked_for:
+        if spec.material_id not in given:
             parameters = {"media_types": ", ".join(spec.media_types), "max_bytes": str(spec.max_bytes)}
-            violations.append(Violation(f"application.materials[{material_id}]", "MATERIAL_MISSING", parameters))
+            violations.append(Violation(f"application.materials[{spec.material_id}]", "MATERIAL_MISSING", parameters))
 
 
 def _material_violations(spec: MaterialSpec, digest_bytes: int, size_bytes: int, media_type: str) -> list[Violation]:

@@ -5,6 +5,10 @@ Rule 2: an item goes straight to the level that exercises the power; nothing is 
 between.
 Rule 3: a dependency on an item that does not apply is dropped, one on a repeated item means all of its
 instances.
+Rule 4: of alternative items the first whose situation holds is planned, and no other.
+Rule 5: a certificate that an item needs is a dependency on every planned item that produces it. So
+`depends_on` is a plain list, all of which must be granted; where nobody produces the certificate it is a
+material (`onematter.law.needs`).
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from onematter.law.dependencies import dependencies
 from onematter.law.divisions import Level, ancestor, approval_level, level_of
 from onematter.law.matters import ORIGIN_FACT, ItemType, MatterType, Violation
 from onematter.law.rules import Facts
@@ -53,23 +58,38 @@ class _Planner:
         self.conditional = tuple(
             (index, item.when, item.for_each) for index, item in enumerate(items) if item.when or item.for_each
         )
+        self.groups = alternatives(matter_type)
         self.lists = tuple(dict.fromkeys(item.for_each for item in items if item.for_each))
         self.by_origin = any(item.routing == "origin" for item in items)
         self.all: tuple[bool, ...] = (True,) * len(items)
         self.kept: dict[tuple[object, ...], tuple[PlannedItem, ...]] = {}
 
     def applies(self, facts: Facts) -> tuple[bool, ...]:
-        if not self.conditional:
+        if not self.conditional and not self.groups:
             return self.all
         applies = list(self.all)
         for index, when, for_each in self.conditional:
             applies[index] = (for_each is None or bool(facts.get(for_each))) and (when is None or when.holds(facts))
+        for group in self.groups:
+            is_taken = False
+            for index in group:
+                applies[index] = applies[index] and not is_taken
+                is_taken = is_taken or applies[index]
         return tuple(applies)
 
 
 @lru_cache(maxsize=1_024)
 def _planner(matter_type: MatterType) -> _Planner:
     return _Planner(matter_type)
+
+
+def alternatives(matter_type: MatterType) -> tuple[tuple[int, ...], ...]:
+    """Return the groups of alternative items, each as positions in `matter_type.items`."""
+    groups: dict[str, tuple[int, ...]] = {}
+    for index, item in enumerate(matter_type.items):
+        if item.alternative_group is not None:
+            groups[item.alternative_group] = (*groups.get(item.alternative_group, ()), index)
+    return tuple(groups.values())
 
 
 def applicable(matter_type: MatterType, facts: Facts) -> tuple[bool, ...]:
@@ -106,6 +126,7 @@ def plan(matter_type: MatterType, division: str, facts: Facts) -> tuple[PlannedI
 def _make(planner: _Planner, division: str, facts: Facts) -> tuple[PlannedItem, ...]:
     chosen = [item for item, applies in zip(planner.items, planner.applies(facts), strict=True) if applies]
     places: dict[str, dict[str, tuple[Level, str]]] = {item.item_id: _places(item, division, facts) for item in chosen}
+    needed = dependencies(chosen)
     return tuple(
         PlannedItem(
             instance_id=instance_id,
@@ -113,7 +134,7 @@ def _make(planner: _Planner, division: str, facts: Facts) -> tuple[PlannedItem, 
             level=level,
             division=place,
             department=item.department,
-            depends_on=tuple(other for needed in item.depends_on for other in places.get(needed, ())),
+            depends_on=tuple(instance for other in needed[item.item_id] for instance in places[other]),
         )
         for item in chosen
         for instance_id, (level, place) in places[item.item_id].items()

@@ -4,69 +4,67 @@ Rule 1: a document comes as plain data that has passed `catalogue.schema.json`; 
 caller's to know.
 Rule 2: every problem is told at once, with its path inside the document, the rule and the way out.
 Rule 3: what would only show when a citizen hands in (a cycle, a rule on a fact that nobody asks) is refused
-here.
+here. What makes a catalogue poor but leaves it workable is for `onematter.law.linting`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
+from onematter.law.dependencies import cycle, dependencies
 from onematter.law.divisions import Level
-from onematter.law.matters import ORIGIN_FACT, FactSpec, ItemType, MaterialSpec, MatterType
-from onematter.law.rules import FactValue, Rule, RuleError, RuleInconclusive
+from onematter.law.matters import (
+    ORIGIN_FACT,
+    Evidence,
+    FactSpec,
+    Grade,
+    ItemCode,
+    ItemType,
+    LegalBasis,
+    MaterialSpec,
+    MatterType,
+    Names,
+)
+from onematter.law.problems import DocumentRefused, Problem
+from onematter.law.reading_rules import read_rule, read_situation
 
 Document: TypeAlias = Mapping[str, Any]
 
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong in a document: `path` as `items[2].depends_on`, the broken rule, and what to write
-    instead.
-    """
-
-    path: str
-    rule: str
-    way_out: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.rule}; {self.way_out}"
-
-
-class DocumentRefused(ValueError):
-    """A document with problems, all of them."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+# Groups of fields that evidence is told of. Those of items may be told once, for all items of the matter.
+MATTER_GROUPS = ("matter", "facts", "materials")
+ITEM_GROUPS = (
+    "item", "level", "dependencies", "time", "situation", "rule", "basis", "code", "visit", "depth", "fee",
+)  # fmt: skip
 
 
 def read_matter_type(document: Document) -> MatterType:
     """Return the matter that a document describes. Raises DocumentRefused with all of its problems."""
     problems: list[Problem] = []
-    facts = tuple(_fact(fact, f"facts[{index}]", problems) for index, fact in enumerate(document["facts"]))
-    materials = tuple(_material(material) for material in document["materials"])
+    evidence = _evidence(document["evidence"])
+    facts: list[FactSpec] = []
+    for index, fact in enumerate(document["facts"]):
+        facts.append(_fact(fact, f"facts[{index}]", facts, evidence, problems))
+    materials = tuple(
+        _material(material, f"materials[{index}]", facts, evidence, problems)
+        for index, material in enumerate(document["materials"])
+    )
     _unique("facts", "key", [fact.key for fact in facts], problems)
     _unique("materials", "id", [material.material_id for material in materials], problems)
+    _unique("materials", "certificate", [one.certificate for one in materials if one.certificate], problems)
     _unique("items", "id", [item["id"] for item in document["items"]], problems)
     items = tuple(
-        _item(item, f"items[{index}]", facts, materials, problems) for index, item in enumerate(document["items"])
+        _item(item, f"items[{index}]", facts, materials, evidence, problems)
+        for index, item in enumerate(document["items"])
     )
     _check_dependencies(items, problems)
-    used = {material.material_id for item in items for material in item.materials}
-    for index, material in enumerate(materials):
-        if material.material_id not in used:
-            problems.append(
-                Problem(
-                    f"materials[{index}]",
-                    f"no item needs material {material.material_id}",
-                    "name it under an item's materials, or take it out: nothing is asked without need",
-                )
-            )
+    _check_use(materials, items, problems)
     valid_from = _date(document["valid_from"], "valid_from", problems)
+    valid_until = _date(document["valid_until"], "valid_until", problems) if "valid_until" in document else None
+    if valid_from is not None and valid_until is not None and valid_until < valid_from:
+        problems.append(Problem("valid_until", "lies before valid_from", "write the last day on which it is in force"))
     if problems or valid_from is None:
         raise DocumentRefused(problems)
     return MatterType(
@@ -76,24 +74,56 @@ def read_matter_type(document: Document) -> MatterType:
         lead_department=document["lead_department"],
         lead_level=Level[document["lead_level"]],
         valid_from=valid_from,
-        facts=facts,
+        valid_until=valid_until,
+        promised_days=document.get("promised_days"),
+        facts=tuple(facts),
         materials=materials,
         items=items,
         illustrative=document.get("illustrative", False),
-        evidence=document["evidence"],
+        evidence=str(evidence.get("matter", "")),
+        evidence_by_group=evidence,
     )
 
 
-def _fact(document: Document, path: str, problems: list[Problem]) -> FactSpec:
+def _evidence(value: str | Mapping[str, str]) -> Mapping[str, Evidence]:
+    """Return the evidence of each group; a text is that of all groups."""
+    if isinstance(value, str):
+        return dict.fromkeys((*MATTER_GROUPS, *ITEM_GROUPS), _graded(value))
+    return {group: _graded(text) for group, text in value.items()}
+
+
+def _graded(text: str) -> Evidence:
+    grade, _, note = text.partition(": ")
+    return Evidence(cast("Grade", grade), note)
+
+
+def _own_evidence(document: Document, group: str, inherited: Mapping[str, Evidence]) -> Evidence | None:
+    return _graded(document["evidence"]) if "evidence" in document else inherited.get(group)
+
+
+def _fact(
+    document: Document,
+    path: str,
+    earlier: Sequence[FactSpec],
+    evidence: Mapping[str, Evidence],
+    problems: list[Problem],
+) -> FactSpec:
+    choices: tuple[str | Mapping[str, Any], ...] = tuple(document.get("choices", ()))
+    named: dict[str, Names] = {one["value"]: one["names"] for one in choices if not isinstance(one, str)}
+    values = [one if isinstance(one, str) else one["value"] for one in choices]
     spec = FactSpec(
         key=document["key"],
         kind=document["kind"],
         required=document["required"],
         names=document["names"],
-        choices=tuple(document.get("choices", ())),
+        choices=tuple(values),
         pattern=document.get("pattern"),
         minimum=document.get("minimum"),
+        choice_names=named,
+        when=read_situation(document.get("when"), f"{path}.when", earlier, problems),
+        evidence=_own_evidence(document, "facts", evidence),
     )
+    _unique(f"{path}.choices", "value", values, problems)
     if spec.kind not in ("text", "list") and (spec.choices or spec.pattern):
         problems.append(
             Problem(path, f"choices or a pattern of a {spec.kind}", "take them out, or make it a text or list")
@@ -108,7 +138,13 @@ def _fact(document: Document, path: str, problems: list[Problem]) -> FactSpec:
     return spec
 
 
-def _material(document: Document) -> MaterialSpec:
+def _material(
+    document: Document,
+    path: str,
+    facts: Sequence[FactSpec],
+    evidence: Mapping[str, Evidence],
+    problems: list[Problem],
+) -> MaterialSpec:
     return MaterialSpec(
         material_id=document["id"],
         names=document["names"],
@@ -118,37 +154,27 @@ def _material(document: Document) -> MaterialSpec:
         media_types=tuple(document["media_types"]),
         max_bytes=document["max_bytes"],
         tolerant=document.get("tolerant", False),
+        certificate=document.get("certificate"),
+        when=read_situation(document.get("when"), f"{path}.when", facts, problems),
+        evidence=_own_evidence(document, "materials", evidence),
     )
 
 
 def _item(
     document: Document,
     path: str,
-    facts: tuple[FactSpec, ...],
+    facts: Sequence[FactSpec],
     materials: tuple[MaterialSpec, ...],
+    evidence: Mapping[str, Evidence],
     problems: list[Problem],
 ) -> ItemType:
-    by_id = {material.material_id: material for material in materials}
     auto = document.get("auto_rule")
-    rule = when = None
+    rule = None
     if auto is not None:
-        rule = _rule(auto["grant_when"], auto["explanation"], f"{path}.auto_rule.grant_when", facts, problems)
-    if "when" in document:
-        when = _rule(document["when"], None, f"{path}.when", facts, problems)
-    if when is not None:
-        _check_situation(when, f"{path}.when", facts, problems)
-    needed: list[MaterialSpec] = []
-    for index, material_id in enumerate(document["materials"]):
-        if material_id in by_id:
-            needed.append(by_id[material_id])
-        else:
-            problems.append(
-                Problem(
-                    f"{path}.materials[{index}]",
-                    f"unknown material {material_id}",
-                    "describe it under materials, or correct its id",
-                )
-            )
+        rule = read_rule(auto["grant_when"], auto["explanation"], f"{path}.auto_rule.grant_when", facts, problems)
+    own = document.get("evidence", {})
+    graded = {**evidence, **_evidence(own)}
+    code = document.get("code")
     item = ItemType(
         item_id=document["id"],
         names=document["names"],
@@ -156,17 +182,25 @@ def _item(
         level=Level[document["level"]],
         routing=document["routing"],
         case_type=document["case_type"],
-        depends_on=tuple(document["depends_on"]),
+        depends_on=tuple(document.get("depends_on", ())),
         produces_certificates=tuple(document.get("produces_certificates", ())),
+        needs_certificates=tuple(document.get("needs_certificates", ())),
         legal_days=document.get("legal_days"),
         promised_days=document.get("promised_days"),
         clock_kind=document.get("clock_kind", "working"),
-        materials=tuple(needed),
+        materials=_materials_of(document, path, materials, problems),
         rule=rule,
-        when=when,
+        when=read_situation(document.get("when"), f"{path}.when", facts, problems),
         for_each=document.get("for_each"),
         joint_visit_group=document.get("joint_visit_group"),
-        evidence=document["evidence"],
+        optional=document.get("optional", False),
+        alternative_group=document.get("alternative_group"),
+        basis=tuple(LegalBasis(**basis) for basis in document.get("basis", ())),
+        code=ItemCode(code["scheme"], code["text"]) if code is not None else None,
+        online_depth=document.get("online_depth"),
+        fee=document.get("fee"),
+        evidence=own if isinstance(own, str) else str(graded.get("item", "")),
+        evidence_by_group={group: graded[group] for group in ITEM_GROUPS if group in graded},
     )
     _check_routing(item, path, {fact.key: fact for fact in facts}, problems)
     if item.legal_days and item.promised_days is not None and item.promised_days > item.legal_days:
@@ -178,6 +212,36 @@ def _item(
             )
         )
     return item
+
+
+def _materials_of(
+    document: Document, path: str, materials: tuple[MaterialSpec, ...], problems: list[Problem]
+) -> tuple[MaterialSpec, ...]:
+    """Return the materials that an item names, then those that stand for the certificates it needs."""
+    by_id = {material.material_id: material for material in materials}
+    needed: list[MaterialSpec] = []
+    for index, material_id in enumerate(document.get("materials", ())):
+        named = by_id.get(material_id)
+        if named is None:
+            problems.append(
+                Problem(
+                    f"{path}.materials[{index}]",
+                    f"unknown material {material_id}",
+                    "describe it under materials, or correct its id",
+                )
+            )
+        elif named.certificate is not None:
+            problems.append(
+                Problem(
+                    f"{path}.materials[{index}]",
+                    f"{material_id} stands for certificate {named.certificate}",
+                    f"name {named.certificate} under needs_certificates: it is asked when no item produces it",
+                )
+            )
+        else:
+            needed.append(named)
+    certificates = document.get("needs_certificates", ())
+    return (*needed, *(material for material in materials if material.certificate in certificates))
 
 
 def _check_routing(item: ItemType, path: str, facts: Mapping[str, FactSpec], problems: list[Problem]) -> None:
@@ -203,73 +267,6 @@ def _check_routing(item: ItemType, path: str, facts: Mapping[str, FactSpec], pro
         )
 
 
-def _rule(
-    text: str,
-    explanation: Mapping[str, str] | None,
-    path: str,
-    facts: tuple[FactSpec, ...],
-    problems: list[Problem],
-) -> Rule | None:
-    """Compile a rule, and try it on made-up facts: one that fails on facts of the right kinds would never
-    decide.
-    """
-    try:
-        rule = Rule(text, explanation)
-    except RuleError as error:
-        problems.append(Problem(path, error.rule, error.way_out))
-        return None
-    unknown = sorted(rule.facts - {fact.key for fact in facts})
-    if unknown:
-        problems.append(
-            Problem(
-                path,
-                f"names unknown fact {', '.join(unknown)}",
-                "ask the fact under facts, or correct its name",
-            )
-        )
-        return None
-    try:
-        rule.decide({fact.key: _sample(fact) for fact in facts})
-    except RuleInconclusive as error:
-        problems.append(
-            Problem(
-                path,
-                f"cannot be decided even when every fact is given ({error.failure})",
-                "compare numbers with numbers (1000.0) and texts with texts, and let it be true or false",
-            )
-        )
-        return None
-    return rule
-
-
-def _sample(fact: FactSpec) -> FactValue:
-    text = fact.choices[0] if fact.choices else "330106"
-    match fact.kind:
-        case "text":
-            return text
-        case "number":
-            return 1.0
-        case "flag":
-            return True
-        case "list":
-            return [text]
-
-
-def _check_situation(when: Rule, path: str, facts: tuple[FactSpec, ...], problems: list[Problem]) -> None:
-    """An approval must never fall away because nobody asked: a situation's facts are required or asked for
-    with has().
-    """
-    optional = {fact.key for fact in facts if not fact.required}
-    for key in sorted((when.facts & optional) - when.guarded):
-        problems.append(
-            Problem(
-                path,
-                f"depends on {key}, which the applicant may leave out",
-                f"make {key} required, or write has(facts.{key}) && ...",
-            )
-        )
-
-
 def _check_dependencies(items: tuple[ItemType, ...], problems: list[Problem]) -> None:
     known = {item.item_id for item in items}
     for index, item in enumerate(items):
@@ -282,23 +279,35 @@ def _check_dependencies(items: tuple[ItemType, ...], problems: list[Problem]) ->
                         f"name one of {', '.join(sorted(known))}",
                     )
                 )
-    waiting = {item.item_id: {needed for needed in item.depends_on if needed in known} for item in items}
-    while ready := [item_id for item_id, needed in waiting.items() if not needed]:
-        for item_id in ready:
-            del waiting[item_id]
-        for needed in waiting.values():
-            needed.difference_update(ready)
-    if waiting:
-        problems.append(
-            Problem(
-                "items",
-                f"items {', '.join(sorted(waiting))} wait for each other in a cycle",
-                "take one of their depends_on out: something has to come first",
+    found = cycle(dependencies(items))
+    if found:
+        problems.append(Problem("items", cycle_rule(found), CYCLE_WAY_OUT))
+
+
+CYCLE_WAY_OUT = "take one of their depends_on or needs_certificates out: something has to come first"
+
+
+def cycle_rule(found: Sequence[str]) -> str:
+    """Say which items wait for each other."""
+    if len(found) == 1:
+        return f"item {found[0]} waits for itself"
+    return f"items {', '.join(sorted(found))} wait for each other in a cycle"
+
+
+def _check_use(materials: tuple[MaterialSpec, ...], items: tuple[ItemType, ...], problems: list[Problem]) -> None:
+    used = {material.material_id for item in items for material in item.materials}
+    for index, material in enumerate(materials):
+        if material.material_id not in used:
+            problems.append(
+                Problem(
+                    f"materials[{index}]",
+                    f"no item needs material {material.material_id}",
+                    "name it under an item's materials, or take it out: nothing is asked without need",
+                )
             )
-        )
 
 
-def _unique(path: str, key: str, values: list[str], problems: list[Problem]) -> None:
+def _unique(path: str, key: str, values: Sequence[str], problems: list[Problem]) -> None:
     seen: set[str] = set()
     for index, value in enumerate(values):
         if value in seen:

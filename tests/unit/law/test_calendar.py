@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from onematter.backbone.catalogue_files import load_calendar
-from onematter.law.calendar import CalendarMissing, CalendarYear, Deadline, WorkingCalendar, legal_date
+from onematter.backbone.catalogue_files import LawFilesRefused, load_calendar
+from onematter.law.calendar import CalendarMissing, CalendarYear, Deadline, WorkingCalendar, days_from, legal_date
 from onematter.law.clock import deadlines, due_unix_ms
 
 CALENDAR = load_calendar()
@@ -40,6 +42,102 @@ def test_working_days_are_counted_from_the_day_after(start: str, days: int, expe
 def test_an_announced_year_has_248_working_days(year: int) -> None:
     only = next(one for one in CALENDAR.years if one.year == year)
     assert len(only.working_ordinals) == 248
+
+
+@pytest.mark.parametrize(
+    ("year", "expected"),
+    [
+        (2025, [19, 19, 21, 22, 19, 20, 23, 21, 23, 18, 20, 23]),
+        (2026, [21, 16, 22, 21, 19, 21, 23, 21, 22, 18, 21, 23]),
+    ],
+)
+def test_an_announced_years_months(year: int, expected: list[int]) -> None:
+    days = [one for one in days_from(date(year, 1, 1), date(year, 12, 31)) if CALENDAR.is_working_day(one)]
+    months = Counter(one.month for one in days)
+    assert [months[month] for month in range(1, 13)] == expected
+
+
+@pytest.mark.parametrize("year", [2025, 2026])
+def test_an_announced_year_is_that_of_chinesecalendar(year: int) -> None:
+    peer = pytest.importorskip("chinese_calendar")
+    for one in days_from(date(year, 1, 1), date(year, 12, 31)):
+        assert CALENDAR.is_working_day(one) == peer.is_workday(one), one
+
+
+def test_days_off_and_made_up_say_for_what_and_by_which_notice() -> None:
+    year = CALENDAR.year_of(day("2026-02-14"))
+    assert (year.notice, CALENDAR.year_of(day("2025-01-01")).notice) == (
+        "国办发明电〔2025〕7号",
+        "国办发明电〔2024〕12号",
+    )
+    assert year.names[day("2026-02-14")] == year.names[day("2026-02-15")] == {"zh-CN": "春节", "en": "Spring Festival"}
+    assert year.names[day("2026-09-20")]["zh-CN"] == "国庆节"
+    assert day("2026-02-24") not in year.names
+    for one in CALENDAR.years:
+        assert set(one.names) == one.days_off | one.make_up_days
+
+
+YEAR = """\
+year: 2028
+state: official
+source: a test
+days_off: ["2028-01-01/2028-01-03", {{days: "2028-02-01", names: {names}}}]
+make_up_days: ["2028-01-08"]
+"""
+
+
+def test_a_day_needs_no_name(tmp_path: Path) -> None:
+    (tmp_path / "2028.yaml").write_text(YEAR.format(names="{zh-CN: 节, en: A day}"), encoding="utf-8")
+    (year,) = load_calendar(tmp_path).years
+    assert year.names == {day("2028-02-01"): {"zh-CN": "节", "en": "A day"}}
+    assert len(year.days_off) == 4
+
+
+@pytest.mark.parametrize("names", ["{zh-CN: 节}", "{zh-CN: 节, en: 1}", "{}", "节"])
+def test_a_name_stands_in_every_language(tmp_path: Path, names: str) -> None:
+    (tmp_path / "2028.yaml").write_text(YEAR.format(names=names), encoding="utf-8")
+    with pytest.raises(LawFilesRefused, match=r"2028\.yaml: days_off\[1\]\.names"):
+        load_calendar(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("end", "days", "expected"),
+    [
+        ("2026-03-16", 20, "2026-02-10"),
+        ("2026-02-24", 1, "2026-02-14"),
+        ("2026-02-22", 1, "2026-02-14"),  # counted back from a day off
+        ("2026-02-22", 0, "2026-02-22"),
+        ("2026-01-05", 1, "2026-01-04"),
+        ("2026-01-04", 1, "2025-12-31"),
+    ],
+)
+def test_working_days_are_counted_back(end: str, days: int, expected: str) -> None:
+    assert CALENDAR.subtract_working_days(day(end), days) == Deadline(day(expected), provisional=False)
+
+
+def test_counting_back_leaves_no_loaded_year_and_never_goes_forward() -> None:
+    assert CALENDAR.subtract_working_days(day("2027-01-04"), 1) == Deadline(day("2026-12-31"), provisional=True)
+    with pytest.raises(CalendarMissing, match="2024"):
+        CALENDAR.subtract_working_days(day("2025-01-02"), 1)
+    with pytest.raises(ValueError, match="give 0 or more"):
+        CALENDAR.subtract_working_days(day("2026-01-05"), -1)
+
+
+def test_the_years_that_another_calendar_has_otherwise_are_named() -> None:
+    first, last = day("2026-01-01"), day("2028-01-01")
+    named = WorkingCalendar.of(
+        CalendarYear(one.year, one.state, one.days_off, one.make_up_days, "renamed") for one in CALENDAR.years
+    )
+    assert CALENDAR.changed_years(named, first, last) == ()
+    official = WorkingCalendar.of(
+        [CALENDAR.year_of(first), CalendarYear(2027, "official", frozenset(), frozenset(), "")]
+    )
+    assert CALENDAR.changed_years(official, first, last) == (2027,)
+    assert CALENDAR.changed_years(WorkingCalendar.of([]), first, last) == (2026, 2027)
+    guessed = CALENDAR.year_of(day("2027-01-01"))
+    confirmed = CalendarYear(2027, "official", guessed.days_off, guessed.make_up_days, "")
+    firm = WorkingCalendar.of([CALENDAR.year_of(first), confirmed])
+    assert CALENDAR.changed_years(firm, first, last) == firm.changed_years(official, first, last) == (2027,)
 
 
 def test_a_period_into_an_unannounced_year_is_counted_and_flagged() -> None:

@@ -303,25 +303,16 @@ def test_the_same_version_twice_is_refused() -> None:
         Catalogue((PROJECT, replace(PROJECT, illustrative=False)), {})
 
 
-def test_every_shipped_matter_can_be_planned_and_says_how_far_to_trust_it() -> None:
-    samples: dict[str, FactValue] = {"text": "x", "number": 1.0, "flag": True, "list": ["330100"]}
+def test_every_shipped_matter_can_be_planned() -> None:
+    samples: dict[str, FactValue] = {"text": "x", "number": 1_000_001.0, "flag": True, "list": ["330100"]}
     for matter_type in CATALOGUE.latest():
-        facts = {fact.key: fact.choices[0] if fact.choices else samples[fact.kind] for fact in matter_type.facts}
+        facts: dict[str, FactValue] = {
+            fact.key: fact.choices[0] if fact.choices and fact.kind == "text" else samples[fact.kind]
+            for fact in matter_type.facts
+        }
         if "origin_division" in facts:
             facts["origin_division"] = "330106"
         assert plan(matter_type, "330106", facts), matter_type.code
-        for evidence in (matter_type.evidence, *(item.evidence for item in matter_type.items)):
-            assert evidence[:3] in ("S: ", "G: ", "I: ")
-    assert {one.code for one in CATALOGUE.latest()} >= {
-        "OM-01",
-        "OM-02",
-        "OM-03",
-        "OM-06",
-        "OM-09",
-        "OM-17",
-        "OM-90",
-    }
-    assert [one.code for one in CATALOGUE.latest() if one.illustrative] == ["OM-17", "OM-90"]
 
 
 def test_departments_have_names_in_both_languages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from onematter.backbone.catalogue_files import (
     load_calendar,
     load_catalogue,
     load_divisions,
+    read_catalogue,
 )
 from onematter.law.divisions import level_of
+from onematter.law.matters import Law
 
 NAMES = {"zh-CN": "名", "en": "name"}
 
@@ -30,7 +33,7 @@ def item(item_id: str, **more: Any) -> dict[str, Any]:
         "case_type": "promise",
         "depends_on": [],
         "materials": ["form"],
-        "evidence": "I: test",
+        "evidence": "illustrative: test",
         **more,
     }
 
@@ -47,7 +50,7 @@ def matter() -> dict[str, Any]:
         "names": NAMES,
         "lead_department": "forestry",
         "lead_level": "CITY",
-        "evidence": "I: test",
+        "evidence": "illustrative: test",
         "facts": [fact("amount", "number"), fact("places", "list"), fact("note", "text", required=False)],
         "materials": [
             {
@@ -86,6 +89,31 @@ def test_a_directory_may_name_its_own_departments(tmp_path: Path) -> None:
     assert load_catalogue(write(tmp_path, matter())).department_names("forestry")["en"] == "Woods"
 
 
+def test_a_directory_may_have_its_own_certificates_and_laws(tmp_path: Path) -> None:
+    write(tmp_path, {"certificates": {"permit": NAMES}}, "certificates.yaml")
+    write(tmp_path, {"laws": {"roads": {"names": NAMES, "number": "No. 7"}}}, "laws.yaml")
+    catalogue = load_catalogue(write(tmp_path, matter()))
+    assert catalogue.certificate_names("permit") == NAMES
+    assert catalogue.laws == {"roads": Law(NAMES, "No. 7")}
+    assert load_catalogue().laws["construction"].names["zh-CN"] == "中华人民共和国建筑法"
+
+
+def test_versions_of_a_matter_stand_side_by_side(tmp_path: Path) -> None:
+    write(tmp_path, matter(), "OM-50.yaml")
+    write(tmp_path, {**matter(), "version": 2, "valid_from": "2026-07-01"}, "OM-50.v2.yaml")
+    catalogue = load_catalogue(tmp_path)
+    assert [one.version for one in catalogue.versions("OM-50")] == [1, 2]
+    assert catalogue.in_force("OM-50", date(2026, 6, 30)).version == 1
+
+
+def test_what_can_be_read_is_returned_beside_what_cannot(tmp_path: Path) -> None:
+    write(tmp_path, matter())
+    (tmp_path / "torn.yaml").write_text("code: [")
+    catalogue, problems = read_catalogue(tmp_path)
+    assert [one.code for one in catalogue.matter_types] == ["OM-50"]
+    assert [Path(problem.file).name for problem in problems] == ["torn.yaml"]
+
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -102,7 +130,7 @@ Change = Callable[[dict[str, Any]], object]
         ),
         (
             lambda m: m.update(evidence="heard it"),
-            "evidence: 'heard it' has not the right form; write S (sourced)",
+            "evidence: 'heard it' has not the right form; write sourced with a colon and the source",
         ),
         (
             lambda m: m.update(lead_department="magic"),
@@ -129,7 +157,7 @@ Change = Callable[[dict[str, Any]], object]
         ),
         (
             lambda m: m["items"][0].update(depends_on=["01"]),
-            "items: items 01, 02 wait for each other in a cycle;",
+            "items: item 01 waits for itself;",
         ),
         (
             lambda m: m["items"][0].update(materials=["form", "x"]),
@@ -178,6 +206,33 @@ Change = Callable[[dict[str, Any]], object]
         (lambda m: m["facts"][0].update(pattern="x"), "facts[0]: choices or a pattern of a number;"),
         (lambda m: m["facts"][2].update(pattern="("), "facts[2].pattern: no regular expression"),
         (lambda m: m["facts"][2].update(minimum=1), "facts[2].minimum: a minimum of a text;"),
+        # What may have several forms is told in the form that it has.
+        (
+            lambda m: m.update(evidence={"colour": "general"}),
+            "evidence: 'colour' is not allowed here; use one of matter, facts",
+        ),
+        (
+            lambda m: m.update(evidence={"level": "hearsay"}),
+            "evidence.level: 'hearsay' has not the right form; write sourced with a colon and the source",
+        ),
+        (lambda m: m.update(evidence=["general"]), "evidence: is a list; write how far to trust each group"),
+        (
+            lambda m: m["items"][0].update(when={"rule": "facts.amount > 1.0"}),
+            "items[0].when: misses explanation; add it",
+        ),
+        (
+            lambda m: m["facts"][2].update(choices=["x", {"value": "y"}]),
+            "facts[2].choices[1]: misses names; add it",
+        ),
+        (
+            lambda m: m["items"][0].update(code={"scheme": "barcode", "text": "1"}),
+            "items[0].code.scheme: 'barcode' is not allowed here; write basic (12 digits)",
+        ),
+        (
+            lambda m: m["items"][0].update(basis=[{"law": "roads", "article": "3"}]),
+            "items[0].basis[0].article: is no integer; write the article's number",
+        ),
+        (lambda m: m.update(valid_until="tomorrow"), "valid_until: 'tomorrow' has not the right form;"),
     ],
 )
 def test_a_wrong_document_is_refused_with_file_path_rule_and_way_out(

@@ -7,8 +7,10 @@ Rule 2: every error says what to do, and ends with the exit code of its kind.
 from __future__ import annotations
 
 from onematter.client.cli.app import cli
+from onematter.client.cli.catalogue import catalogue, guide
+from onematter.client.cli.deadline import deadline
 from onematter.client.cli.machine import completion, demo, down, status, up
-from onematter.client.cli.matters import catalogue, notices, progress, submit, visit, withdraw
+from onematter.client.cli.matters import notices, progress, submit, visit, withdraw
 from onematter.client.cli.operations import indicators, parked
 from onematter.client.cli.records import case, verify
 from onematter.client.cli.tasks import claim, decide, inbox
@@ -27,6 +29,8 @@ for _command in (
     case,
     verify,
     catalogue,
+    guide,
+    deadline,
     indicators,
     parked,
     up,

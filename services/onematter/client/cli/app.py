@@ -35,6 +35,7 @@ HELP = """Run at most once (最多跑一次): hand in one matter (一件事), fo
 
 \b
   onematter catalogue                  what can be handed in (事项目录)
+  onematter guide CODE                 what to do and to bring (办事指南)
   onematter submit submission.json     hand in one matter (提交)
   onematter progress ID --watch        follow it (办理进度)
   onematter verify ID                  check its case file against its receipt (回执)

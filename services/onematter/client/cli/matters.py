@@ -1,4 +1,4 @@
-"""Handing in and following: submit, progress, withdraw, visit, notices, catalogue."""
+"""Handing in and following: submit, progress, withdraw, visit, notices."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from onematter.client.messages import (
     withdraw_command,
 )
 from onematter.common.v1.outcome_pb2 import Outcome
-from onematter.intake.v1.intake_service_pb2 import MatterType, MatterView
+from onematter.intake.v1.intake_service_pb2 import MatterView
 
 _ROLES = {"window": "clerk", "other_region": "clerk", "hotline": "clerk", "system": "system"}
 
@@ -261,73 +261,3 @@ def notices(app: App, matter_id: str) -> None:
         out.print(made)
 
     app.emit(as_document(response), show)
-
-
-@click.command()
-@click.argument("code", required=False, metavar="[CODE]")
-@common
-@click.pass_obj
-def catalogue(app: App, code: str | None) -> None:
-    """List the matters of the catalogue (事项目录), or show one as a guide (办事指南): facts, materials, items."""
-    with app.services() as services:
-        if code:
-            matter_type = services.matter_type(code)
-            app.emit(as_document(matter_type), lambda out: _guide(out, matter_type, app))
-            return
-        found = services.matter_types()
-
-    def show(out: Console) -> None:
-        made = grid(
-            app.words("代码", "code"),
-            app.words("版本", "version"),
-            app.words("名称", "name"),
-            app.words("牵头部门", "lead"),
-            app.words("事项数", "items"),
-        )
-        for one in found:
-            row(made, one.matter_code, one.version, app.name(one.name), one.lead_department, len(one.items))
-        out.print(made)
-
-    app.emit({"matter_types": [as_document(one) for one in found]}, show)
-
-
-def _guide(out: Console, matter_type: MatterType, app: App) -> None:
-    out.print(Text(f"{matter_type.matter_code} v{matter_type.version}  {app.name(matter_type.name)}"))
-    needed = app.words("必填", "required")
-    facts = grid(app.words("情形", "fact"), app.words("类型", "kind"), "", app.words("名称", "name"), "")
-    for fact in matter_type.facts:
-        choices = ", ".join(fact.choices)
-        row(facts, fact.key, fact.kind, needed if fact.required else "", app.name(fact.name), choices)
-    out.print(facts)
-    materials = grid(app.words("材料", "material"), "", app.words("名称", "name"), app.words("类型", "media types"))
-    told: set[str] = set()
-    for item in matter_type.items:
-        for one in item.materials:
-            if one.material_id in told:
-                continue
-            told.add(one.material_id)
-            shared = app.words("共享，无需提交", "held already, not asked")
-            asked = shared if one.share_source else needed if one.required else ""
-            row(materials, one.material_id, asked, app.name(one.name), ", ".join(one.media_types))
-    out.print(materials)
-    items = grid(
-        app.words("事项", "item"),
-        app.words("名称", "name"),
-        app.words("层级", "level"),
-        app.words("部门", "department"),
-        app.words("前置", "after"),
-        app.words("法定/承诺（日）", "legal/promised days"),
-        app.words("秒批", "by rule"),
-    )
-    for item in matter_type.items:
-        row(
-            items,
-            item.item_id,
-            app.name(item.name),
-            labels.level(item.level, app),
-            item.department,
-            ", ".join(item.depends_on),
-            f"{item.legal_days or '-'}/{item.promised_days}",
-            app.words("是", "yes") if item.automatic_rule else "",
-        )
-    out.print(items)
