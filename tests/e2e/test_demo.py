@@ -6,10 +6,12 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -114,10 +116,11 @@ def test_two_matters_are_completed_and_verified(environment: dict[str, str], hom
         assert together < place(f"OM-17 .*{decided}")
     assert len(re.findall(r"(?m)^verified ", said)) == 2
     assert len(re.findall(r"(?m)^✓ root: Merkle root [0-9a-f]{64} ", said)) == 2
-    notices = list((home / "demo" / "data" / "notification" / "notices").glob("??/*.json"))
-    kinds = [json.loads(notice.read_text(encoding="utf-8"))["kind"] for notice in notices]
+    file = home / "demo" / "data" / "notification" / "notices.db"
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+        kinds = [json.loads(document)["kind"] for (document,) in connection.execute("SELECT document FROM notices")]
     assert {kind: kinds.count(kind) for kind in ("ACCEPTED", "RESULT")} == {"ACCEPTED": 2, "RESULT": 2}
-    assert f"{len(notices)} of {len(notices)} stand in the channel's directory" in said
+    assert f"{len(kinds)} of {len(kinds)} stand in the channel's file" in said
     assert left_behind(home) == []
     assert state.load(home / "demo") is None
 

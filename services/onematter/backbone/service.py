@@ -54,6 +54,8 @@ class Aggregate(Generic[S, C, E]):
     react: what follows from an event, given the state after it. absorb: what a record teaches without a decision; the
     unit of work owns the state it passes and drops it on failure, so this one may change it in place.
     project: rows beside the state, in the same transaction. observer: passes over unknown types.
+    before_commit: called once when a step is whole and before its transaction commits: what an effect outside the
+    database needs to be safe. Raises Unavailable to give the step up; the lanes' locks are held while it waits.
     """
 
     state_type: type[S]
@@ -67,3 +69,4 @@ class Aggregate(Generic[S, C, E]):
     timer_command: Callable[[str], C] = field(default=TimerDue)  # type: ignore[assignment]
     key_of: Callable[[C], str] = _key_of
     observer: bool = False
+    before_commit: Callable[[], None] | None = None

@@ -261,6 +261,8 @@ class Worker(Generic[S, C, E]):
             self.observer.trouble("rerun")
             step = self._step = self._one_by_one()
         self.store.write_lanes(step, self.lanes)
+        if self.unit.aggregate.before_commit is not None:
+            self.unit.aggregate.before_commit()
         self.phase = Phase.COMMIT
 
     def _checkpoint(self) -> None:

@@ -1,6 +1,6 @@
 """Run notification: `python -m onematter.notification`.
 
-Notices are written to `notices/` under ONEMATTER_DATA_DIR; it is made at the start, and never while running.
+Notices are written to `notices.db` in ONEMATTER_DATA_DIR; this directory is made at the start, never while running.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from functools import partial
 
 from onematter.backbone.program import Parts, Runtime, run
 from onematter.notification import handlers
-from onematter.notification.channel import FileChannel
+from onematter.notification.file_channel import FileChannel
 from onematter.notification.servicer import SERVICE_NAME, NotificationServicer, add_to
 
 
 def build(runtime: Runtime) -> Parts:
     """Return the parts of the deployment that `runtime` names."""
-    directory = runtime.settings.data_dir / "notices"
+    directory = runtime.settings.data_dir
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     deployment = runtime.deployment.name
     servicer = NotificationServicer(runtime.queries, deployment, runtime.table.events_topic(deployment))
     return Parts(
-        aggregate=handlers.aggregate(FileChannel(directory)),
+        aggregate=handlers.aggregate(FileChannel(directory / "notices.db")),
         add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
     )

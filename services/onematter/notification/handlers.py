@@ -1,20 +1,19 @@
 """Which message leads to which command, and the aggregate that the unit of work runs.
 
-Rule 1: a notice goes to its channel before the step is recorded. A crash in between gives it to the channel again,
-which knows it; so it is never lost, and stands there once.
+Rule 1: a notice stands in its channel before the step that tells so is committed. A crash in between gives it to the
+channel again, which knows it; so it is never lost, and stands there once.
 Rule 2: only what may give a notice is decoded.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 
 from google.protobuf.message import DecodeError
 
 from onematter.backbone.records import Record
 from onematter.backbone.service import Aggregate
-from onematter.common.v1.application_pb2 import PartyDetails, PersonalData, Sealed
+from onematter.common.v1.application_pb2 import PersonalData, Sealed
 from onematter.contracts.aggregate import Context, TimerDue, Undecodable, UnknownType
 from onematter.contracts.topics import MATTER_EVENTS
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
@@ -34,6 +33,7 @@ _TYPES = {
 }
 # After a restore a notice may be due before the acceptance, which names the addressees, has come again.
 ADDRESSEE_UNKNOWN = "the matter's acceptance has not arrived"
+_UNREADABLE = (None, None)
 _SILENT = frozenset({"item_opened", "visit_recorded", "command_refused"})
 
 
@@ -86,16 +86,13 @@ def letter_of(state: NoticesState, notice: Notice) -> Letter:
 
 def addressees_of(party_ids: Iterable[str], sealed: Sealed) -> tuple[Addressee, ...]:
     """Return whom to address; without name and mobile where they are encrypted, or are not what they should be."""
-    details: dict[str, PartyDetails] = {}
-    # Of what is encrypted, `plain` is empty and holds no party.
-    with contextlib.suppress(DecodeError):
-        details = {party.party_id: party for party in PersonalData.FromString(sealed.plain).parties}
-    addressees: list[Addressee] = []
-    for party_id in party_ids:
-        party = details.get(party_id)
-        name, mobile = (None, None) if party is None else (party.name, party.mobile)
-        addressees.append(Addressee(party_id, name, mobile))
-    return tuple(addressees)
+    try:
+        # Of what is encrypted, `plain` is empty and holds no party.
+        parties = PersonalData.FromString(sealed.plain).parties
+    except DecodeError:
+        parties = ()
+    details = {party.party_id: (party.name, party.mobile) for party in parties}
+    return tuple([Addressee(party_id, *details.get(party_id, _UNREADABLE)) for party_id in party_ids])
 
 
 def absorb(state: NoticesState, command: Command, context: Context) -> NoticesState:  # noqa: ARG001
@@ -114,4 +111,5 @@ def aggregate(channel: Channel) -> Aggregate[NoticesState, Command, NoticeEvent]
         react=core.react,
         absorb=absorb,
         observer=True,
+        before_commit=channel.flush,
     )

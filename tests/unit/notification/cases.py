@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from onematter.backbone.ports import Unavailable
 from onematter.backbone.records import Record
-from onematter.backbone.step import Step, TimerRow
+from onematter.backbone.step import Held, Step, TimerRow
 from onematter.backbone.unit import UnitOfWork
+from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.application_pb2 import Application, Party, PartyDetails, PartyRole, PersonalData, Sealed
 from onematter.common.v1.names_pb2 import LocalizedText
 from onematter.contracts.times import set_unix_ms
@@ -27,8 +32,8 @@ from onematter.intake.v1.intake_events_pb2 import (
     MatterWithdrawn,
 )
 from onematter.notification import handlers
-from onematter.notification.channel import Channel, Letter
-from onematter.notification.v1.notification_events_pb2 import NoticeEvent
+from onematter.notification.channel import Addressee, Channel, Letter
+from onematter.notification.v1.notification_events_pb2 import Notice, NoticeEvent
 from onematter.notification.v1.notification_state_pb2 import NoticesState
 
 MATTER_ID = "0123456789abcdef0123456789abcdef"
@@ -38,6 +43,7 @@ NOW = 1_795_428_000_000
 APPLICANT = PartyDetails(
     party_id="p1", name="张三", mobile="13900000000", identifier="330106199001011234", address="文三路1号"
 )
+MAX_GIVEN_UP = 50
 CHILD = PartyDetails(party_id="p3", name="张小三")
 
 
@@ -112,6 +118,9 @@ class Wire:
         self.taken[letter.notice.notice_id] = letter
         return ""
 
+    def flush(self) -> None:
+        """What is taken stands."""
+
 
 class Notification:
     """Notification's aggregate in the unit of work, with its timers."""
@@ -121,6 +130,7 @@ class Notification:
         self.held = self.unit.new(0)
         self.events: list[NoticeEvent] = []
         self.timers: dict[str, TimerRow] = {}
+        self.given_up: list[str] = []
 
     @property
     def state(self) -> NoticesState:
@@ -128,10 +138,12 @@ class Notification:
 
     def take(self, *records: Record) -> None:
         """Deal with one batch."""
-        step: Step[NoticesState, NoticeEvent] = Step()
-        for given in records:
-            self.unit.handle(step, self.held, given, self.unit.decode(step, given))
-        self.keep(step)
+
+        def deal(step: Step[NoticesState, NoticeEvent]) -> None:
+            for given in records:
+                self.unit.handle(step, self.held, given, self.unit.decode(step, given))
+
+        self.run(deal)
 
     def tell(self, *contents: Any) -> None:
         """Deal with these events as intake's next records."""
@@ -142,10 +154,24 @@ class Notification:
         """Let a timer come due, by default the only one that is set; return when that was."""
         if row is None:
             (row,) = self.timers.values()
-        step: Step[NoticesState, NoticeEvent] = Step()
-        self.unit.handle_timer(step, self.held, row)
-        self.keep(step)
+        self.run(lambda step: self.unit.handle_timer(step, self.held, row))
         return row.due_unix_ms
+
+    def run(self, deal: Callable[[Step[NoticesState, NoticeEvent]], None]) -> None:
+        """One step as the worker takes it: when it is given up, nothing of it is kept, and it is run again."""
+        state, ledger = self.state.SerializeToString(), self.held.ledger.SerializeToString()
+        while True:
+            step: Step[NoticesState, NoticeEvent] = Step()
+            deal(step)
+            try:
+                assert self.unit.aggregate.before_commit is not None
+                self.unit.aggregate.before_commit()
+                break
+            except Unavailable as error:
+                self.given_up.append(str(error))
+                assert len(self.given_up) < MAX_GIVEN_UP, "the step is given up for ever"
+                self.held = Held(self.held.lane, NoticesState.FromString(state), Ledger.FromString(ledger))
+        self.keep(step)
 
     def keep(self, step: Step[NoticesState, NoticeEvent]) -> None:
         """Note what a batch leaves behind."""
@@ -154,13 +180,28 @@ class Notification:
         self.timers = {name: row for name, row in self.timers.items() if row.due_unix_ms}
 
 
-def files_in(directory: Path) -> list[Path]:
-    """Every file below, finished or not."""
-    return sorted(path for path in directory.rglob("*") if path.is_file())
+def letter(number: int) -> Letter:
+    """A letter to the applicant; its notice_id is a digest, as every id is."""
+    notice = Notice(notice_id=hashlib.sha256(b"%d" % number).hexdigest()[:32], matter_number=MATTER_NUMBER)
+    addressees = (Addressee("p1", APPLICANT.name, APPLICANT.mobile),)
+    return Letter(notice, MATTER_ID, addressees, "受理通知", f"第{number}件已受理。", "2026-11-23T10:00:00.000Z")
 
 
-def read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+def rows_in(path: Path) -> list[tuple[int, str, dict[str, Any]]]:
+    """What a gateway reads: positions, ids and documents."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("SELECT position, notice_id, document FROM notices ORDER BY position").fetchall()
+    return [(position, notice_id, json.loads(document)) for position, notice_id, document in rows]
+
+
+def ids_in(path: Path) -> list[str]:
+    """The notices that stand there, in their order."""
+    return [notice_id for _, notice_id, _ in rows_in(path)]
+
+
+def ids_of(*letters: Letter) -> list[str]:
+    """The ids of these letters."""
+    return [one.notice.notice_id for one in letters]
 
 
 OPENED = ItemOpened(item_id="01")

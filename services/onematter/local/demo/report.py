@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -71,29 +73,33 @@ def _result(console: Console, run: Run, view: MatterView, words: Words, name: Te
 
 
 def _notices(console: Console, run: Run, words: Words, directory: Path) -> None:
-    folder = directory / "data" / "notification" / "notices"
+    file = directory / "data" / "notification" / "notices.db"
+    bodies = bodies_in(file)
     _heading(console, words.both("告知", "Notices sent"))
     found = 0
     total = 0
     for matter_id, matter in run.matters.items():
         for notice_id, state in run.board.notices.get(matter_id, {}).items():
-            file = folder / notice_id[:2] / f"{notice_id}.json"
             total += delivered(state)
-            found += file.is_file()
+            found += notice_id in bodies
             about = state.notice.parameters.get("item_name", "")
             # The result's text whole, as it stands in the channel; of the others what they are about.
-            said = _body(file) if state.notice.kind == NoticeKind.NOTICE_KIND_RESULT else about
+            is_result = state.notice.kind == NoticeKind.NOTICE_KIND_RESULT
+            said = bodies.get(notice_id, "") if is_result else about
             kind = words.kind(state.notice.kind)
             console.print(Text(f"{matter.code} {labels.when(state.time)} {kind} {said}".rstrip()), soft_wrap=True)
-    stand = words.pick(f"{found}/{total} 件在通道目录", f"{found} of {total} stand in the channel's directory")
-    console.print(Text(f"{stand} {folder}"), soft_wrap=True)
+    stand = words.pick(f"{found}/{total} 件在通道文件", f"{found} of {total} stand in the channel's file")
+    console.print(Text(f"{stand} {file}"), soft_wrap=True)
 
 
-def _body(file: Path) -> str:
+def bodies_in(file: Path) -> dict[str, str]:
+    """What stands in the file of the notices, by notice_id; nothing where it cannot be read."""
     try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["body"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT notice_id, document FROM notices").fetchall()
+        return {notice_id: str(json.loads(document)["body"]) for notice_id, document in rows}
+    except (sqlite3.Error, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _receipts(console: Console, run: Run, words: Words) -> None:
