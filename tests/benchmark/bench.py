@@ -5,7 +5,8 @@ levels, decided by rule, archived and notified. Supervision does not run: it wat
 
 matters_per_second: hand-ins, all written at once, by the time from the broker's time of the first hand-in to that of
 the last record among seals and notices. result_p50_ms, result_p99_ms: from the broker's time of the hand-in to that of
-MatterCompleted, with hand-ins paced at a tenth of the rate. Every loop has a bound.
+MatterCompleted, with hand-ins paced at a tenth of the rate. cpu_us_per_matter: by process, while the hand-ins were
+worked off. calibration_ms: how fast the machine was just then. Every loop has a bound.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from tests.benchmark.handins import HandIns, template
+from tests.benchmark.machine import calibration_ms, cpu_seconds, machine
 
 from onematter.contracts.topics import MATTER_EVENTS, SUBMISSIONS, table
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
@@ -124,21 +125,6 @@ def percentile(values: list[float], share: float) -> float:
     return values[max(0, min(len(values) - 1, round(share * len(values) + 0.5) - 1))]
 
 
-def machine() -> dict[str, object]:
-    """What the figures were measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return {
-        "cpu": model,
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30),
-        "system": platform.platform(),
-    }
-
-
 def main() -> int:
     """Measure, print a table, write build/bench.json."""
     parser = argparse.ArgumentParser(description="matters a second, and hand-in → result")
@@ -159,9 +145,12 @@ def main() -> int:
     ):
         handins = HandIns(stack.addresses.kafka_bootstrap_servers, arguments.partitions)
         flood(handins, arguments.warm_up, progress)
+        speed, before = calibration_ms(), cpu_seconds(stack)
         full = flood(handins, arguments.matters, progress)
+        after = cpu_seconds(stack)
         latencies = paced(handins, full.matters_per_second / 10, arguments.latency_seconds, progress)
         handins.close()
+    cpu = {name: round((after[name] - before[name]) / full.matters * 1e6) for name in after}
     result = {
         "matters_per_second": round(full.matters_per_second, 1),
         "result_p50_ms": round(percentile(latencies, 0.5), 1),
@@ -171,6 +160,8 @@ def main() -> int:
         "dead_letters": full.dead_letters,
         "latency_matters": len(latencies),
         "partitions": arguments.partitions,
+        "cpu_us_per_matter": cpu,
+        "calibration_ms": round(speed, 1),
         "versions": {
             "onematter": version("onematter"),
             "python": platform.python_version(),
@@ -188,6 +179,10 @@ def main() -> int:
     rows.add_column("value", justify="right")
     for name in ("matters_per_second", "result_p50_ms", "result_p99_ms", "dead_letters"):
         rows.add_row(name, f"{result[name]}")
+    for name, microseconds in cpu.items():
+        rows.add_row(f"CPU of {name}, µs a matter", f"{microseconds}")
+    rows.add_row("CPU in all, µs a matter", f"{sum(cpu.values())}")
+    rows.add_row("calibration_ms", f"{result['calibration_ms']}")
     console.print(rows)
     return 0 if full.dead_letters == 0 else 1
 

@@ -38,7 +38,7 @@ def test_the_script_hands_in_a_matter_that_completes(live: Live) -> None:
     lines = done.stdout.splitlines()
     matter_id = lines[0].split()[1]
     assert lines[0].startswith(f"matter {matter_id} written to {SUBMISSIONS}/")
-    assert lines[1:] == ["matter_accepted", "item_concluded", "item_concluded", "matter_completed"]
+    assert lines[1:] == ["matter_accepted", "matter_completed"]
     live.completes(matter_id)
     assert [e.WhichOneof("event") for e in live.events(MATTER_EVENTS, matter_id)] == lines[1:]
     live.event(RECORD_EVENTS, matter_id, "matter_sealed")

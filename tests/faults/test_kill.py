@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
+import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ OWN_EVENTS = {
     "notification": "onematter.notification.events.v1",
     "archive": "onematter.archive.events.v1",
 }
-EVENTS_A_MATTER = {"intake": 4, "notification": 2}
+EVENTS_A_MATTER = {"intake": 2, "notification": 2}
 READY_SECONDS = 120.0
 
 pytestmark = [
@@ -101,7 +101,7 @@ class Load:
         self._tail.read_to_end()
         letters = [letter for topic in DEAD_LETTERS.values() for letter in self._tail.records[topic]]
         return Audit(
-            self._tail.records, self.handed_in, self._live.directory / "data" / "notification" / "notices", letters
+            self._tail.records, self.handed_in, self._live.directory / "data" / "notification" / "notices.db", letters
         )
 
 
@@ -224,11 +224,21 @@ def test_the_auditor_sees_each_thing_that_it_is_there_for(load: Load, tmp_path: 
     load.hand_in(3)
     load.ends_well()
     evidence = load.evidence()
-    notices = tmp_path / "notices"
-    for file in evidence.notices.glob("*/*.json"):
-        if json.loads(file.read_text(encoding="utf-8"))["matter_id"] in load.handed_in:
-            (notices / file.parent.name).mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, notices / file.parent.name)
+    notices = tmp_path / "notices.db"
+    with closing(sqlite3.connect(f"{evidence.notices.as_uri()}?mode=ro", uri=True)) as connection:
+        rows = [
+            (notice_id, document)
+            for notice_id, document in connection.execute("SELECT notice_id, document FROM notices")
+            if json.loads(document)["matter_id"] in load.handed_in
+        ]
+
+    def stand(rows: list[tuple[str, str]]) -> None:
+        with closing(sqlite3.connect(notices)) as connection, connection:
+            connection.execute("DROP TABLE IF EXISTS notices")
+            connection.execute("CREATE TABLE notices (notice_id TEXT, document TEXT)")
+            connection.executemany("INSERT INTO notices VALUES (?, ?)", rows)
+
+    stand(rows)
 
     def audit(topic: str, change: Callable[[list[Any]], list[Any]]) -> list[str]:
         own = {t: [r for r in rs if (r.key or b"").decode() in load.handed_in] for t, rs in evidence.records.items()}
@@ -250,10 +260,10 @@ def test_the_auditor_sees_each_thing_that_it_is_there_for(load: Load, tmp_path: 
     assert lost.run()
     letter = evidence.records[next(iter(PARSERS))][0]._replace(key=first.encode())
     assert replace(evidence, dead_letters=[letter], problems=[]).run()
-    one = next(notices.glob("*/*.json"))
-    copy = one.with_name(f"{'0' * 64}.json")
-    shutil.copy(one, copy)
-    assert replace(evidence, notices=notices, problems=[]).run(), "a notice stands there twice"
-    copy.unlink()
-    one.unlink()
-    assert replace(evidence, notices=notices, problems=[]).run(), "a notice is missing"
+    for wrong, what in (
+        ([*rows, rows[0]], "a notice stands there twice"),
+        ([*rows, ("0" * 32, rows[0][1])], "a notice stands there under another id too"),
+        (rows[1:], "a notice is missing"),
+    ):
+        stand(wrong)
+        assert replace(evidence, notices=notices, problems=[]).run(), what

@@ -8,6 +8,9 @@ from onematter.archive import handlers
 from onematter.archive.servicer import SERVICE_NAME, ArchiveServicer, add_to
 from onematter.backbone.program import Parts, Runtime, run
 
+# A matter's records come within moments of each other; nobody waits for the seal as for a result.
+GATHER_SECONDS = 0.5
+
 
 def build(runtime: Runtime) -> Parts:
     """Return the parts of the deployment that `runtime` names."""
@@ -15,6 +18,7 @@ def build(runtime: Runtime) -> Parts:
         aggregate=handlers.aggregate(),
         add_servicers=partial(add_to, servicer=ArchiveServicer(runtime.queries)),
         service_names=(SERVICE_NAME,),
+        gather_seconds=GATHER_SECONDS,
     )
 
 

@@ -1,4 +1,4 @@
-"""The archived records: one row for each matter and step, a serialised CaseFile that holds only `records`.
+"""The archived records: one row for each matter and step, a serialised RecordColumns.
 
 Rule 1: rows are added, never changed; a step that runs again writes the same row again.
 Rule 2: the bytes are kept as received and uncompressed; serialised messages of one matter, put one behind the other,
@@ -12,8 +12,8 @@ from hashlib import sha256
 from typing import LiteralString
 
 from onematter.archive.v1.archive_events_pb2 import RecordEvent
-from onematter.archive.v1.archive_service_pb2 import ArchivedRecord, CaseFile
-from onematter.archive.v1.archive_state_pb2 import RecordState
+from onematter.archive.v1.archive_service_pb2 import CaseFile
+from onematter.archive.v1.archive_state_pb2 import RecordColumns, RecordState
 from onematter.backbone.records import Record
 from onematter.backbone.service import Change, Transaction
 from onematter.contracts.times import set_unix_ms
@@ -47,25 +47,26 @@ def chunk_name(first: Record) -> int:
 
 def case_file(matter_id: str, chunks: Iterable[bytes]) -> CaseFile:
     """Return the case file without its seal, records ordered by (writer, topic, sequence)."""
-    case = CaseFile.FromString(b"".join(chunks))
-    case.matter_id = matter_id
-    case.records.sort(key=_place)
+    kept = RecordColumns.FromString(b"".join(chunks))
+    rows = zip(
+        kept.writers, kept.topics, kept.sequences, kept.types, kept.received_unix_ms, kept.values, strict=True
+    )  # fmt: skip
+    case = CaseFile(matter_id=matter_id)
+    for writer, topic, sequence, type, received_unix_ms, value in sorted(rows):
+        archived = case.records.add(type=type, leaf_digest=leaf_digest(value), value=value)
+        archived.position.writer = writer
+        archived.position.topic = topic
+        archived.position.sequence = sequence
+        set_unix_ms(archived.received, received_unix_ms)
     return case
 
 
-def _encode(records: Iterable[Record]) -> bytes:
-    chunk = CaseFile()
-    add = chunk.records.add
-    for record in records:
-        value = record.value
-        archived = add(type=record.type, leaf_digest=leaf_digest(value), value=value)
-        position = archived.position
-        position.writer = record.writer
-        position.topic = record.topic
-        position.sequence = record.sequence
-        set_unix_ms(archived.received, record.timestamp_unix_ms)
-    return chunk.SerializeToString()
-
-
-def _place(record: ArchivedRecord) -> tuple[str, str, int]:
-    return record.position.writer, record.position.topic, record.position.sequence
+def _encode(records: Sequence[Record]) -> bytes:
+    return RecordColumns(
+        writers=[record.writer for record in records],
+        topics=[record.topic for record in records],
+        sequences=[record.sequence for record in records],
+        types=[record.type for record in records],
+        received_unix_ms=[record.timestamp_unix_ms for record in records],
+        values=[record.value for record in records],
+    ).SerializeToString()

@@ -5,6 +5,7 @@ Rule 2: an assignment is answered by `start`, after the lanes are taken; until t
 Rule 3: a lane has the same partition of every input topic, or the assignment is refused.
 Rule 4: after a produce error the producer is thrown away; a new one sends the whole suffix again.
 Rule 5: while events lag, submissions wait.
+Rule 6: where nobody waits for the step, a batch gathers for a while: one write does for many records of a matter.
 """
 
 from __future__ import annotations
@@ -73,9 +74,12 @@ class _Message(Protocol):
 class KafkaLog:
     """The Log port for one member of a deployment's consumer group."""
 
-    def __init__(self, connection: KafkaConnection, deployment: str, table: TopicTable) -> None:
+    def __init__(
+        self, connection: KafkaConnection, deployment: str, table: TopicTable, *, gather_seconds: float = 0.0
+    ) -> None:
         self.deployment = deployment
         self._connection, self._table = connection, table
+        self._gather_seconds = gather_seconds
         self._topics = table.inputs(deployment)
         self._events_topic = table.events_topic(deployment)
         self._submissions = frozenset(t for t in self._topics if table.topics[t].kind == "submissions")
@@ -147,14 +151,14 @@ class KafkaLog:
         return Identity(str(cluster.cluster_id), ids)
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record | DeadRecord]:
-        """Read what is there, waiting for a first record only."""
+        """Read what is there, waiting for a first record only, and then as long as the batch gathers."""
         first = self._consumer.poll(timeout_seconds)
         if self._refused:
             raise WrongCluster(self._refused)
         if first is None:
             self._housekeeping()
             return []
-        messages = cast("list[_Message]", [first, *self._consumer.consume(max_records - 1, 0)])
+        messages = cast("list[_Message]", [first, *self._consumer.consume(max_records - 1, self._gather_seconds)])
         records: list[Record | DeadRecord] = []
         for message in messages:
             error = message.error()

@@ -44,6 +44,7 @@ logger = logging.getLogger("onematter")
 MAX_GRPC_MESSAGE_BYTES = 32 * 1024 * 1024
 GAUGE_SECONDS = 2.0
 GC_ALLOCATIONS = 50_000
+GATHERED_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,14 @@ class Runtime:
 @dataclass(frozen=True)
 class Parts:
     """What a service's wiring gives. `observe` sees every change with an event after its commit; `gauge` runs every
-    few seconds."""
+    few seconds. `gather_seconds`: how long a batch waits for more; it may then be GATHERED_BATCHES times as large."""
 
     aggregate: Aggregate[Any, Any, Any]
     add_servicers: Callable[[grpc.aio.Server], None]
     service_names: tuple[str, ...]
     observe: Callable[[Change[Any, Any]], None] | None = None
     gauge: Callable[[], Awaitable[None]] | None = None
+    gather_seconds: float = 0.0
 
 
 def run(service: str, build: Callable[[Runtime], Parts]) -> None:
@@ -121,10 +123,10 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
         parts = build(Runtime(settings, deployment, topics, catalogue, calendar, doors, queries, metrics))
         loop = Loop(
             UnitOfWork(parts.aggregate, deployment.name, topics),
-            lambda: KafkaLog(settings.kafka, deployment.name, topics),
+            lambda: KafkaLog(settings.kafka, deployment.name, topics, gather_seconds=parts.gather_seconds),
             PostgresStore(settings.database.url, deployment.schema, parts.aggregate.project),
             metrics,
-            max_batch=settings.max_batch,
+            max_batch=settings.max_batch * (GATHERED_BATCHES if parts.gather_seconds else 1),
             observe=parts.observe,
             on_fatal=ending.fail,
         )

@@ -2,7 +2,7 @@
 
 ONEMATTER_DEPLOYMENT (default: the service's name), ONEMATTER_GRPC_ADDRESS (127.0.0.1:0), ONEMATTER_METRICS_ADDRESS
 (127.0.0.1:0), ONEMATTER_DATA_DIR, ONEMATTER_CATALOGUE_DIR and ONEMATTER_CALENDAR_DIR (what ships with the package when
-absent), ONEMATTER_MAX_BATCH (1000), ONEMATTER_LOG_LEVEL (INFO); Kafka and PostgreSQL: contracts.connections.
+absent), ONEMATTER_MAX_BATCH (500), ONEMATTER_LOG_LEVEL (INFO); Kafka and PostgreSQL: contracts.connections.
 """
 
 from __future__ import annotations
@@ -47,6 +47,6 @@ class Settings:
             data_dir=directory("ONEMATTER_DATA_DIR") or Path("data") / deployment,
             catalogue_dir=directory("ONEMATTER_CATALOGUE_DIR"),
             calendar_dir=directory("ONEMATTER_CALENDAR_DIR"),
-            max_batch=int(environment.get("ONEMATTER_MAX_BATCH", "1000")),
+            max_batch=int(environment.get("ONEMATTER_MAX_BATCH", "500")),
             log_level=environment.get("ONEMATTER_LOG_LEVEL", "INFO"),
         )

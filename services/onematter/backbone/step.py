@@ -8,7 +8,7 @@ from typing import Any, Generic
 from onematter.backbone import ledger as books
 from onematter.backbone.records import DeadRecord, Headers, Record, Sending, present
 from onematter.backbone.service import Change, E, S
-from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream
+from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream, SentStream
 
 
 @dataclass(slots=True)
@@ -20,12 +20,20 @@ class Held(Generic[S]):
     ledger: Ledger
     # Entries of the ledger by (writer, topic): a look-up in the message walks through all of them.
     streams: dict[tuple[str, str], ReceivedStream] = field(default_factory=dict[tuple[str, str], ReceivedStream])
+    written: dict[str, SentStream] = field(default_factory=dict[str, SentStream])
 
     def stream(self, writer: str, topic: str) -> ReceivedStream:
         """The ledger's entry of a stream, made when absent."""
         found = self.streams.get((writer, topic))
         if found is None:
             found = self.streams[writer, topic] = books.received(self.ledger, writer, topic)
+        return found
+
+    def sent_stream(self, topic: str) -> SentStream:
+        """The ledger's entry of the stream that is written to `topic`, made when absent."""
+        found = self.written.get(topic)
+        if found is None:
+            found = self.written[topic] = books.sent(self.ledger, topic)
         return found
 
 

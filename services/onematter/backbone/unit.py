@@ -31,8 +31,8 @@ from onematter.backbone.service import Aggregate, C, Change, E, S
 from onematter.backbone.step import Held, ParkedRow, Step, TimerRow, dead_letter
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.actor_pb2 import Actor, ActorRole
-from onematter.common.v1.outcome_pb2 import Cause, CommandRefused, Outcome, Reason
-from onematter.contracts.aggregate import Context, Effects, Undecodable, UnknownType, refuse
+from onematter.common.v1.outcome_pb2 import Cause, CommandRefused, Reason
+from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Undecodable, UnknownType, refuse
 from onematter.contracts.keys import partition_of
 from onematter.contracts.times import set_unix_ms
 from onematter.contracts.topics import TopicTable
@@ -108,11 +108,11 @@ class UnitOfWork(Generic[S, C, E]):
         entry.due_unix_ms = 0
         step.timers[row.matter_id, row.name] = TimerRow(row.lane, row.matter_id, row.name, row.version, 0)
         context = Context(row.due_unix_ms, row.lane, -1, held.ledger)
-        cause = Cause(id=f"timer/{row.name}/{row.version}")
         command = self.aggregate.timer_command(row.name)
-        event = self._decide(held, command, context)
+        event: Any = self._decide(held, command, context)
         if event is not None:
-            self._tell(step, held, row.matter_id, event, cause, self._system, row.due_unix_ms, "", None)
+            event.cause.id = f"timer/{row.name}/{row.version}"
+            self._tell(step, held, row.matter_id, event, self._system, row.due_unix_ms, "", None)
 
     def park(self, step: Step[S, E], held: Held[S], record: Record, reason: str, *, letter: bool = True) -> None:
         """Keep the record, and all behind it in its stream, until replay or drop; tell it as a dead letter."""
@@ -198,18 +198,19 @@ class UnitOfWork(Generic[S, C, E]):
         context = Context(record.timestamp_unix_ms, record.partition, record.offset, held.ledger)
         if self.aggregate.absorb is not None:
             held.state = self.aggregate.absorb(held.state, command, context)
-        event = self._decide(held, command, context) if verdict is Verdict.NEXT else None
+        event: Any = self._decide(held, command, context) if verdict is Verdict.NEXT else None
         if event is None:
             step.changes.append(Change(record.key, held.lane, held.state, None, record))
             return
-        cause = Cause(id=record.id, digest=record.digest)
-        cause.position.writer = record.writer
-        cause.position.topic = record.topic
-        cause.position.sequence = record.sequence
-        self._tell(
-            step, held, record.key, event, cause, self._system,
-            record.timestamp_unix_ms, record.traceparent, record,
-        )  # fmt: skip
+        cause = event.cause
+        cause.id = record.id
+        cause.digest = record.digest
+        position = cause.position
+        position.writer = record.writer
+        position.topic = record.topic
+        position.sequence = record.sequence
+        now, trace = record.timestamp_unix_ms, record.traceparent
+        self._tell(step, held, record.key, event, self._system, now, trace, record)
 
     def _handle_outside(self, step: Step[S, E], held: Held[S], record: Record, command: Any) -> None:
         parked = books.find_received(held.ledger, "", record.topic)
@@ -229,25 +230,27 @@ class UnitOfWork(Generic[S, C, E]):
         context = Context(record.timestamp_unix_ms, record.partition, record.offset, held.ledger)
         if refused is None and books.is_reused(held.ledger, principal, request_id):
             refused = refuse(name_of(command), "request_id", Reason.REASON_REQUEST_ID_REUSED)
+        event: Any
         if refused is not None:
             event = self._refusal(refused)
         else:
             if self.aggregate.absorb is not None:
                 held.state = self.aggregate.absorb(held.state, command, context)
             event = self._decide(held, command, context)
-        cause = Cause(
-            id=record.id,
-            digest=record.digest,
-            principal=principal,
-            request_id=request_id,
-            received=record.value if len(record.value) <= MAX_COMMAND_BYTES else b"",
-        )
+        cause = Cause() if event is None else event.cause
+        cause.id = record.id
+        cause.digest = record.digest
+        cause.principal = principal
+        cause.request_id = request_id
+        if len(record.value) <= MAX_COMMAND_BYTES:
+            cause.received = record.value
         cause.position.topic = record.topic
+        now, trace = record.timestamp_unix_ms, record.traceparent
         if event is None:
-            self._keep_outcome(held, record.key, cause, record.timestamp_unix_ms, None)
+            self._keep_outcome(held, record.key, cause, now, None)
             step.changes.append(Change(record.key, held.lane, held.state, None, record))
             return
-        self._tell(step, held, record.key, event, cause, actor, record.timestamp_unix_ms, record.traceparent, record)
+        self._tell(step, held, record.key, event, actor, now, trace, record)
 
     def _decide(self, held: Held[S], command: C, context: Context) -> E | None:
         decision = self.aggregate.decide(held.state, command, context)
@@ -264,57 +267,46 @@ class UnitOfWork(Generic[S, C, E]):
         held: Held[S],
         matter_id: str,
         event: Any,
-        cause: Cause,
         actor: Actor,
         now_unix_ms: int,
         traceparent: str,
         record: Record | None,
     ) -> None:
+        """Publish `event`, whose cause is filled in, and what follows from it."""
         event.matter_id = matter_id
         set_unix_ms(event.time, now_unix_ms)
-        event.cause.CopyFrom(cause)
         if not event.HasField("actor"):
             event.actor.CopyFrom(actor)
         if event.WhichOneof("event") == "command_refused":
             step.count("refusals")
-        stream = books.sent(held.ledger, self.events_topic)
-        stream.last_sequence += 1
+        stream = held.sent_stream(self.events_topic)
+        sequence = stream.last_sequence + 1
+        stream.last_sequence = sequence
         trace = traceparent or _trace_of(matter_id)
         step.touched[matter_id] = held
-        if cause.request_id or cause.received:
-            self._keep_outcome(held, matter_id, cause, now_unix_ms, event)
+        if record is not None and not record.writer and (event.cause.request_id or event.cause.received):
+            self._keep_outcome(held, matter_id, event.cause, now_unix_ms, event)
         step.send(
             self._finisher.sending(
-                held.lane,
-                self.events_topic,
-                matter_id,
-                event,
-                "event",
-                stream.last_sequence,
-                now_unix_ms,
-                trace,
+                held.lane, self.events_topic, matter_id, event, "event", sequence, now_unix_ms, trace
             )
         )
         held.state = self.aggregate.evolve(held.state, event)
-        self._follow(step, held, matter_id, self.aggregate.react(held.state, event), now_unix_ms, trace)
+        effects = self.aggregate.react(held.state, event)
+        if effects is not NO_EFFECTS:
+            self._follow(step, held, matter_id, effects, now_unix_ms, trace)
         step.changes.append(Change(matter_id, held.lane, held.state, event, record))
 
     def _follow(
         self, step: Step[S, E], held: Held[S], matter_id: str, effects: Effects, now_unix_ms: int, trace: str
     ) -> None:
         for outgoing in effects.commands:
-            stream = books.sent(held.ledger, outgoing.topic)
-            stream.last_sequence += 1
+            stream = held.sent_stream(outgoing.topic)
+            sequence = stream.last_sequence + 1
+            stream.last_sequence = sequence
             step.send(
                 self._finisher.sending(
-                    held.lane,
-                    outgoing.topic,
-                    matter_id,
-                    outgoing.command,
-                    "command",
-                    stream.last_sequence,
-                    now_unix_ms,
-                    trace,
+                    held.lane, outgoing.topic, matter_id, outgoing.command, "command", sequence, now_unix_ms, trace
                 )
             )
         for wanted in effects.timers:
@@ -326,17 +318,19 @@ class UnitOfWork(Generic[S, C, E]):
             )
 
     def _keep_outcome(self, held: Held[S], matter_id: str, cause: Cause, now_unix_ms: int, event: Any) -> None:
-        outcome = Outcome(
-            principal=cause.principal, request_id=cause.request_id, digest=cause.digest, matter_id=matter_id
-        )
+        outcome = held.ledger.outcomes.add()
+        outcome.principal = cause.principal
+        outcome.request_id = cause.request_id
+        outcome.digest = cause.digest
+        outcome.matter_id = matter_id
         set_unix_ms(outcome.time, now_unix_ms)
         if event is not None:
-            outcome.told_by.writer = self.deployment
-            outcome.told_by.topic = self.events_topic
-            outcome.told_by.sequence = books.sent(held.ledger, self.events_topic).last_sequence
+            told_by = outcome.told_by
+            told_by.writer = self.deployment
+            told_by.topic = self.events_topic
+            told_by.sequence = held.sent_stream(self.events_topic).last_sequence
             if event.WhichOneof("event") == "command_refused":
                 outcome.refused.CopyFrom(event.command_refused)
-        held.ledger.outcomes.append(outcome)
 
     def fold(self, step: Step[S, E], held: Held[S], record: Record) -> bool:
         """Take over one event that this deployment published and its database does not know. False when it is known.
@@ -345,7 +339,7 @@ class UnitOfWork(Generic[S, C, E]):
         taken away. What followed from the event is derived again and sent again; receivers drop what they have.
         Raises AssertionError when an event in between is missing.
         """
-        stream = books.sent(held.ledger, self.events_topic)
+        stream = held.sent_stream(self.events_topic)
         if record.sequence <= stream.last_sequence:
             return False
         if record.sequence != stream.last_sequence + 1:

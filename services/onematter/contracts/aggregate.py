@@ -3,7 +3,8 @@
 Rule 1: one cause has at most one event. The event is the whole fact of the step, so a published event tells that its
 cause is dealt with, and a service restored from an older database can go on from what it published.
 Rule 2: outgoing commands and timers are functions of (state, event); they can be derived again.
-Rule 3: `absorb` keeps what a record teaches without deciding anything; it is a function of the records alone.
+Rule 3: `absorb` keeps what a record teaches without an event. It is a function of (state, record); taught again after a
+restore, the state is the same.
 Rule 4: time and place come in with the Context; a core reads nothing else.
 """
 

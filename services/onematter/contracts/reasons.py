@@ -195,6 +195,16 @@ _TEXTS: dict[int, tuple[tuple[str, str], tuple[str, str]]] = {
         ("事项目录中没有这一件事。", "请用 onematter catalogue 查看可以办理的一件事。"),
         ("The catalogue has no such matter.", "See `onematter catalogue` for what can be handed in."),
     ),
+    Reason.REASON_MATTER_NOT_IN_FORCE: (
+        (
+            "这一件事目前没有生效的版本[，下一版本自 {begins} 起生效]。",
+            "请用 onematter catalogue 查看可以办理的一件事。",
+        ),
+        (
+            "No version of this matter is in force[; the next one begins on {begins}].",
+            "See `onematter catalogue` for what can be handed in.",
+        ),
+    ),
     Reason.REASON_NOT_THE_APPLICANT: (
         ("只有提交人可以这样做。", "请由提交该办件的主体（principal）提出。"),
         (

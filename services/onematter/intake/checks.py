@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 
 from google.protobuf.message import DecodeError
 
@@ -31,7 +32,15 @@ from onematter.contracts import keys
 from onematter.contracts.aggregate import Refusal
 from onematter.intake.plans import Plans, Prepared, Unserved
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand, SubmitMatter
-from onematter.law.catalogue import Catalogue, MatterType, UnknownMatter, Unroutable, Violation, check
+from onematter.law.catalogue import (
+    Catalogue,
+    MatterNotInForce,
+    MatterType,
+    UnknownMatter,
+    Unroutable,
+    Violation,
+    check,
+)
 from onematter.law.divisions import level_of
 from onematter.law.identifiers import check_id_card, check_uscc
 from onematter.law.rules import FactValue
@@ -62,8 +71,10 @@ _FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PERSONAL_DATA = "application.personal_data"
 
 
-def check_submission(command: IntakeCommand, catalogue: Catalogue, plans: Plans) -> Prepared | CommandRefused:
-    """Return the plan of a hand-in, or the refusal with every violation (at most 100)."""
+def check_submission(
+    command: IntakeCommand, catalogue: Catalogue, plans: Plans, day: date
+) -> Prepared | CommandRefused:
+    """Return the plan of a hand-in on the legal date `day`, or the refusal with every violation (at most 100)."""
     refusal = Refusal("submit_matter")
     submit = command.submit_matter
     check_sender(command, refusal)
@@ -77,7 +88,11 @@ def check_submission(command: IntakeCommand, catalogue: Catalogue, plans: Plans)
     if submit.receiving_division:
         check_division("submit_matter.receiving_division", submit.receiving_division, refusal)
     try:
-        matter_type = catalogue.get(submit.matter_code)
+        matter_type = catalogue.in_force(submit.matter_code, day)
+    except MatterNotInForce as error:
+        matter_type = None
+        parameters = {"begins": error.begins.isoformat()} if error.begins else {}
+        refusal.add("submit_matter.matter_code", Reason.REASON_MATTER_NOT_IN_FORCE, parameters)
     except UnknownMatter:
         matter_type = None
         refusal.add("submit_matter.matter_code", Reason.REASON_MATTER_TYPE_UNKNOWN)

@@ -8,6 +8,10 @@ once, and independent siblings run on.
 Rule 4: the one event that brings the last item to its end is the one result, and carries the results of all.
 Rule 5: an approval event that no task of this matter can have caused is a broken invariant (AssertionError):
 the unit of work parks it, and nothing is guessed. A crossing (decided while being withdrawn) is no error.
+Rule 6: what a rule grants (秒批) without consequence in a running matter (no item opens, it is not the last), while no
+item is in a person's hands (OPEN), is absorbed: its item is concluded without an event of its own, and the matter's
+next event that is no refusal tells it. So nothing that is untold waits for a person: the event that opens an item tells
+what was before it. What a person decides, every denial, and what has a consequence is an event at once.
 """
 
 from __future__ import annotations
@@ -23,17 +27,11 @@ from onematter.contracts.aggregate import Context, Refusal, TimerDue, refuse
 from onematter.contracts.times import set_unix_ms
 from onematter.contracts.topics import INTAKE_COMMANDS, MATTER_EVENTS, SUBMISSIONS, TopicTable
 from onematter.intake.checks import check_division, check_reason, check_sender, check_submission, told
-from onematter.intake.fold import evolve, react, set_lapsed
+from onematter.intake.fold import drop_application, evolve, react, set_lapsed
 from onematter.intake.plans import Plans
+from onematter.intake.results import consequences, outcome_of, set_result, untold
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
-from onematter.intake.v1.intake_events_pb2 import (
-    Item,
-    ItemOutcome,
-    ItemResult,
-    MatterCompleted,
-    MatterEvent,
-    MatterOutcome,
-)
+from onematter.intake.v1.intake_events_pb2 import ItemOutcome, MatterCompleted, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterState, MatterStatus
 from onematter.law.calendar import legal_date
 from onematter.law.catalogue import Catalogue
@@ -62,8 +60,9 @@ _CONCLUDED = ItemStatus.ITEM_STATUS_CONCLUDED
 _IN_HAND = frozenset({_SENT, _OPEN})
 _GRANTED = ItemOutcome.ITEM_OUTCOME_GRANTED
 _WITHDRAWN = ItemOutcome.ITEM_OUTCOME_WITHDRAWN
+_GRANT = Decision.DECISION_GRANT
 _DECISIONS = {
-    Decision.DECISION_GRANT: _GRANTED,
+    _GRANT: _GRANTED,
     Decision.DECISION_DENY: ItemOutcome.ITEM_OUTCOME_DENIED,
 }
 
@@ -100,17 +99,18 @@ class Unfit:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An event of approval, and the topic on which it was told."""
+    """An event of approval, the topic on which it was told, and its number in the matter's stream there."""
 
     event: ApprovalEvent
     topic: str
+    sequence: int
 
 
 Command: TypeAlias = "IntakeCommand | Unfit | Heard | TimerDue"
 
 
 class Core:
-    """The Matter of one deployment: `decide`, `evolve` and `react` for the unit of work."""
+    """The Matter of one deployment: `absorb`, `decide`, `evolve` and `react` for the unit of work."""
 
     def __init__(self, catalogue: Catalogue, table: TopicTable, deployment: str = "intake") -> None:
         self._catalogue = catalogue
@@ -118,12 +118,37 @@ class Core:
         self._partitions = table.partitions
         self._deployment = deployment
         # A commands topic is read by its owner alone; what was asked stands in the event that it caused.
-        self._streams = frozenset(t.name for t in table.topics.values() if t.kind == "events")
+        self._owners = {t.name: t.owner for t in table.topics.values() if t.kind == "events"}
+
+    def absorb(self, state: MatterState, command: Command, context: Context) -> MatterState:
+        """Conclude the item of a decision that is no event of its own (Rule 6); of all else leave `state` untouched.
+
+        Changes `state` in place and returns it: the unit of work owns the state that it passes, and drops it on
+        failure. Of an item that is concluded already, as after a restore, nothing changes. What is wrong with a
+        decision, `decide` says.
+        """
+        if not isinstance(command, Heard):
+            return state
+        told_event = command.event
+        decided = told_event.task_decided
+        if not decided.automatic or decided.decision != _GRANT or state.status != _RUNNING:
+            return state
+        item = _sent_beside_none_open(state, told_event.item_id)
+        if item is None or item.item.events_topic != command.topic:
+            return state
+        # A grant lapses nothing.
+        opened, _, is_last = consequences(state, told_event.item_id, _GRANTED)
+        if not opened and not is_last:
+            item.status = _CONCLUDED
+            item.untold = True
+            set_result(item.result, item, _GRANTED, told_event, command.sequence)
+            drop_application(state)
+        return state
 
     def decide(self, state: MatterState, command: Command, context: Context) -> MatterEvent | CommandRefused | None:
         """Return the one event that `command` causes, a refusal with all violations, or None.
 
-        Raises AssertionError on a broken invariant.
+        `state` has absorbed the command. Raises AssertionError on a broken invariant.
         """
         match command:
             case IntakeCommand():
@@ -145,7 +170,8 @@ class Core:
 
     def _submit(self, state: MatterState, command: IntakeCommand, context: Context) -> MatterEvent | CommandRefused:
         assert state.status == _UNKNOWN, "the matter is handed in already"
-        prepared = check_submission(command, self._catalogue, self._plans)
+        day = legal_date(context.now_unix_ms)
+        prepared = check_submission(command, self._catalogue, self._plans, day)
         if isinstance(prepared, CommandRefused):
             return prepared
         submit = command.submit_matter
@@ -156,10 +182,7 @@ class Core:
         accepted.CopyFrom(prepared.accepted)
         assert accepted.opened_items, "a matter without an item to open"
         accepted.matter_number = matter_number(
-            legal_date(context.now_unix_ms),
-            division,
-            channel,
-            (context.offset * self._partitions + context.partition) % SERIALS,
+            day, division, channel, (context.offset * self._partitions + context.partition) % SERIALS
         )
         accepted.division = division
         accepted.receiving_division = submit.receiving_division or division
@@ -179,69 +202,87 @@ class Core:
         assert item.item.events_topic == heard.topic, "an approval event from a deployment that does not own the task"
         match kind:
             case "task_opened":
-                return _open(item, told_event)
+                return _open(state, item, told_event)
             case "task_decided":
                 outcome = _DECISIONS.get(told_event.task_decided.decision)
                 assert outcome is not None, "a task decided without a decision"
-                return self._conclude(state, item, outcome, told_event, context)
+                if _is_absorbed(item, heard):
+                    return None
+                return self._conclude(state, item, outcome, heard, context)
             case "task_recalled":
                 assert state.status == _WITHDRAWING, "a task recalled that nobody recalls"
-                return self._conclude(state, item, _WITHDRAWN, told_event, context)
+                return self._conclude(state, item, _WITHDRAWN, heard, context)
             case "task_claimed" | "task_overdue":
                 return None
             case _:
                 raise AssertionError("an approval event without content")
 
     def _conclude(
-        self, state: MatterState, item: ItemState, outcome: ItemOutcome, told_event: ApprovalEvent, context: Context
+        self, state: MatterState, item: ItemState, outcome: ItemOutcome, heard: Heard, context: Context
     ) -> MatterEvent:
         assert item.status in _IN_HAND, "an approval event for an item that is not in a department's hands"
-        opened, lapsed, is_last = _consequences(state, told_event.item_id, outcome)
+        told_event = heard.event
+        opened, lapsed, is_last = consequences(state, told_event.item_id, outcome)
         event = MatterEvent()
         event.actor.CopyFrom(told_event.actor)
         if not is_last:
             concluded = event.item_concluded
-            _set_result(concluded.result, item, outcome, told_event)
+            set_result(concluded.result, item, outcome, told_event, heard.sequence)
             concluded.opened_items.extend(opened)
             concluded.lapsed_items.extend(lapsed)
+            concluded.earlier_results.extend(untold(state))
             return event
         completed = event.matter_completed
         add = completed.results.add
         granted = 0
+        ends: dict[str, int] = {}
         for one in state.items:
             result = add()
-            item_id = one.item.item_id
+            pinned = one.item
+            item_id = pinned.item_id
             if item_id == told_event.item_id:
-                _set_result(result, item, outcome, told_event)
+                set_result(result, item, outcome, told_event, heard.sequence)
             elif item_id in lapsed:
                 set_lapsed(result, one)
                 set_unix_ms(result.time, context.now_unix_ms)
             else:
                 result.CopyFrom(one.result)
             granted += result.outcome == _GRANTED
-        completed.outcome = _outcome(state, granted, len(completed.results))
+            sequence = result.sequence
+            if sequence:
+                topic = pinned.events_topic
+                ends[topic] = max(sequence, ends.get(topic, 0))
+        completed.outcome = outcome_of(state, granted, len(completed.results))
         completed.handed_in.CopyFrom(state.handed_in)
         completed.visits = state.visits
         completed.matter_code = state.matter_code
         completed.division = state.division
         completed.name.CopyFrom(state.name)
         completed.matter_number = state.matter_number
-        self._add_manifest(completed, context)
+        self._add_manifest(completed, ends, context)
         return event
 
-    def _add_manifest(self, completed: MatterCompleted, context: Context) -> None:
-        """Name the last record of every stream of the matter, the result itself included, by (writer, topic)."""
-        own, streams = self._deployment, self._streams
+    def _add_manifest(self, completed: MatterCompleted, ends: dict[str, int], context: Context) -> None:
+        """Name the last record of every stream of the matter, the result itself included, by (writer, topic).
+
+        `ends`: the largest sequence of a result, by events topic. After a restore a result may be known from an own
+        event before its stream is read again; then the ledger does not have the stream as far as that.
+        """
+        own, owners = self._deployment, self._owners
         last: dict[tuple[str, str], int] = {}
         for sent in context.ledger.sent:
             topic = sent.topic
-            if topic in streams:
+            if topic in owners:
                 last[own, topic] = sent.last_sequence
         last[own, MATTER_EVENTS] = last.get((own, MATTER_EVENTS), 0) + 1
         for received in context.ledger.received:
             writer, sequence = received.writer, received.last_sequence
             if writer and sequence:
                 last[writer, received.topic] = sequence
+        for topic, sequence in ends.items():
+            stream = owners[topic], topic
+            if sequence > last.get(stream, 0):
+                last[stream] = sequence
         add = completed.manifest.add
         for (writer, topic), sequence in sorted(last.items()):
             add(writer=writer, topic=topic, sequence=sequence)
@@ -286,6 +327,7 @@ def _withdraw(state: MatterState, command: IntakeCommand) -> MatterEvent | Comma
         elif item.status == _WAITING:
             withdrawn.lapsed_items.append(item.item.item_id)
     assert withdrawn.recalled_items, "a running matter without an open item"
+    withdrawn.earlier_results.extend(untold(state))
     return event
 
 
@@ -308,6 +350,7 @@ def _record_visit(state: MatterState, command: IntakeCommand) -> MatterEvent | C
     recorded.division = visit.division
     recorded.visits = state.visits + 1
     recorded.before_result = state.status != _COMPLETED
+    recorded.earlier_results.extend(untold(state))
     return event
 
 
@@ -318,68 +361,35 @@ def _find(state: MatterState, item_id: str) -> ItemState | None:
     return None
 
 
-def _open(item: ItemState, told_event: ApprovalEvent) -> MatterEvent:
+def _sent_beside_none_open(state: MatterState, item_id: str) -> ItemState | None:
+    """Return the item when its task is asked for and no item of the matter is in a person's hands."""
+    found = None
+    for one in state.items:
+        status = one.status
+        if status == _OPEN:
+            return None
+        if status == _SENT and one.item.item_id == item_id:
+            found = one
+    return found
+
+
+def _is_absorbed(item: ItemState, heard: Heard) -> bool:
+    """Whether the item's result is what a rule decided by this very record: just now, or before a restore."""
+    if item.status != _CONCLUDED:
+        return False
+    result = item.result
+    return result.automatic and result.sequence == heard.sequence
+
+
+def _open(state: MatterState, item: ItemState, told_event: ApprovalEvent) -> MatterEvent:
     assert item.status == _SENT, "a task opened that nobody asked for"
-    told = told_event.task_opened
+    opening = told_event.task_opened
     event = MatterEvent()
     event.actor.CopyFrom(told_event.actor)
     opened = event.item_opened
     opened.item_id = told_event.item_id
-    opened.legal_deadline.CopyFrom(told.legal_deadline)
-    opened.promised_deadline.CopyFrom(told.promised_deadline)
-    opened.deadline_provisional = told.deadline_provisional
+    opened.legal_deadline.CopyFrom(opening.legal_deadline)
+    opened.promised_deadline.CopyFrom(opening.promised_deadline)
+    opened.deadline_provisional = opening.deadline_provisional
+    opened.earlier_results.extend(untold(state))
     return event
-
-
-def _set_result(result: ItemResult, item: ItemState, outcome: ItemOutcome, told_event: ApprovalEvent) -> None:
-    """Make `result` that of `item`, which the task's event brings to its end."""
-    result.item_id = told_event.item_id
-    result.outcome = outcome
-    result.time.CopyFrom(told_event.time)
-    if outcome == _WITHDRAWN:
-        result.department = item.item.department
-        return
-    decided = told_event.task_decided
-    result.automatic = decided.automatic
-    result.opinion = decided.opinion
-    result.department = decided.department or item.item.department
-    result.certificates.extend(decided.certificates)
-
-
-def _consequences(state: MatterState, item_id: str, outcome: ItemOutcome) -> tuple[list[str], list[str], bool]:
-    """Return what follows from an item's end, in the matter's order.
-
-    First which items open, second which can never open any more, third whether nothing is left to wait for.
-    """
-    waiting: list[Item] = []
-    is_last = True
-    for one in state.items:
-        status = one.status
-        if status == _WAITING:
-            waiting.append(one.item)
-        elif is_last and status != _CONCLUDED:
-            is_last = one.item.item_id == item_id
-    if not waiting:
-        return [], [], is_last
-    if outcome == _GRANTED:
-        granted = {one.item.item_id for one in state.items if one.result.outcome == _GRANTED}
-        granted.add(item_id)
-        return [item.item_id for item in waiting if granted.issuperset(item.depends_on)], [], False
-    lost = {item_id}
-    grown = True
-    # The catalogue may name an item before what it depends on: go on until nothing is added.
-    while grown:
-        more = {item.item_id for item in waiting if not lost.isdisjoint(item.depends_on)}
-        grown = not more <= lost
-        lost |= more
-    lapsed = [item.item_id for item in waiting if item.item_id in lost]
-    return [], lapsed, is_last and len(lapsed) == len(waiting)
-
-
-def _outcome(state: MatterState, granted: int, results: int) -> MatterOutcome:
-    """Every item granted is GRANTED, even when a withdrawal crossed the last decision: they stand."""
-    if granted == results:
-        return MatterOutcome.MATTER_OUTCOME_GRANTED
-    if state.status == _WITHDRAWING:
-        return MatterOutcome.MATTER_OUTCOME_WITHDRAWN
-    return MatterOutcome.MATTER_OUTCOME_PARTLY_DENIED if granted else MatterOutcome.MATTER_OUTCOME_DENIED

@@ -1,8 +1,8 @@
 """What an event means for a matter: its new state, and the commands that go out.
 
-Rule 1: nothing is decided here: the fold of a matter's events is its state, also when a service is restored
-from its own events.
-Rule 2: no argument is changed.
+Rule 1: nothing is decided here: the fold of a matter's events is its state but for what is untold, also when a
+service is restored from its own events. What an event tells is untold no longer, known before or not.
+Rule 2: `evolve` and `react` change no argument.
 Rule 3: the application, the only place of personal data, stays in the state no longer than an item waits that
 will be opened with it.
 """
@@ -52,11 +52,11 @@ def evolve(state: MatterState, event: MatterEvent) -> MatterState:
             item.legal_deadline.CopyFrom(opened.legal_deadline)
             item.promised_deadline.CopyFrom(opened.promised_deadline)
             item.deadline_provisional = opened.deadline_provisional
+            _conclude_earlier(new, opened.earlier_results)
         case "item_concluded":
             concluded = event.item_concluded
-            item = _find(new, concluded.result.item_id)
-            item.status = _CONCLUDED
-            item.result.CopyFrom(concluded.result)
+            _conclude(_find(new, concluded.result.item_id), concluded.result)
+            _conclude_earlier(new, concluded.earlier_results)
             for item_id in concluded.opened_items:
                 _find(new, item_id).status = _SENT
                 opens = True
@@ -64,21 +64,22 @@ def evolve(state: MatterState, event: MatterEvent) -> MatterState:
         case "matter_withdrawn":
             new.status = _WITHDRAWING
             _lapse(new, event.matter_withdrawn.lapsed_items, event)
+            _conclude_earlier(new, event.matter_withdrawn.earlier_results)
         case "visit_recorded":
             new.visits = event.visit_recorded.visits
+            _conclude_earlier(new, event.visit_recorded.earlier_results)
         case "matter_completed":
             completed = event.matter_completed
             new.status = _COMPLETED
             new.outcome = completed.outcome
             new.completed.CopyFrom(event.time)
             for item, result in zip(new.items, completed.results, strict=True):
-                item.status = _CONCLUDED
-                item.result.CopyFrom(result)
+                _conclude(item, result)
         case _:
             raise AssertionError("an event that the fold does not know")
     # `react` still needs it after the event that opens the last one.
-    if not opens and new.HasField("application") and all(one.status != _WAITING for one in new.items):
-        new.ClearField("application")
+    if not opens:
+        drop_application(new)
     return new
 
 
@@ -131,12 +132,29 @@ def _find(state: MatterState, item_id: str) -> ItemState:
     raise AssertionError("an event of an item that this matter does not have")
 
 
+def _conclude(item: ItemState, result: ItemResult) -> None:
+    item.status = _CONCLUDED
+    item.result.CopyFrom(result)
+    item.untold = False
+
+
+def _conclude_earlier(state: MatterState, results: Iterable[ItemResult]) -> None:
+    for result in results:
+        _conclude(_find(state, result.item_id), result)
+
+
 def _lapse(state: MatterState, item_ids: Iterable[str], event: MatterEvent) -> None:
     for item_id in item_ids:
         item = _find(state, item_id)
         item.status = _CONCLUDED
         set_lapsed(item.result, item)
         item.result.time.CopyFrom(event.time)
+
+
+def drop_application(state: MatterState) -> None:
+    """Clear the application of `state`, in place, when no item waits any more (Rule 3)."""
+    if state.HasField("application") and all(one.status != _WAITING for one in state.items):
+        state.ClearField("application")
 
 
 def set_lapsed(result: ItemResult, item: ItemState) -> None:

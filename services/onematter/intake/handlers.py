@@ -66,6 +66,7 @@ def aggregate(catalogue: Catalogue, table: TopicTable, deployment: str) -> Aggre
         decide=core.decide,
         evolve=core.evolve,
         react=core.react,
+        absorb=core.absorb,
         timer_command=TimerDue,
         key_of=key_of,
     )
@@ -99,4 +100,4 @@ def _heard(record: Record) -> Heard:
         raise Undecodable("not an onematter.approval.v1.ApprovalEvent") from error
     if event.WhichOneof("event") is None:
         raise UnknownType("an ApprovalEvent without an event that this version knows")
-    return Heard(event, record.topic)
+    return Heard(event, record.topic, record.sequence)

@@ -8,8 +8,10 @@ Rule 3: a material's content is taken in only when its digest is right.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from datetime import date
 
 import grpc
 import grpc.aio
@@ -33,6 +35,7 @@ from onematter.intake.v1.intake_service_pb2_grpc import (
 from onematter.intake.v1.intake_state_pb2 import MatterState, MatterStatus
 from onematter.intake.views import guide, matter_view
 from onematter.intake.watching import Watching
+from onematter.law.calendar import legal_date
 from onematter.law.catalogue import Catalogue, UnknownMatter
 
 DEFAULT_PAGE_SIZE = 50
@@ -62,7 +65,6 @@ class IntakeServicer(IntakeServiceServicer):
         self._queries = queries
         self._catalogue = catalogue
         self._deployment = deployment
-        self._guides = [guide(matter_type) for matter_type in catalogue.latest()]
         self._watching = Watching(queries, self._view)
 
     async def SubmitMatter(self, request: messages.SubmitMatterRequest, context: Call) -> messages.SubmitMatterResponse:
@@ -108,28 +110,30 @@ class IntakeServicer(IntakeServiceServicer):
     async def ListMatterTypes(
         self, request: messages.ListMatterTypesRequest, context: Call
     ) -> messages.ListMatterTypesResponse:
-        """Every matter of the catalogue in its newest version, by code, in pages."""
+        """What can be handed in today, by code, in pages."""
         if not 0 <= request.page_size <= MAX_PAGE_SIZE:
             await abort_invalid(
                 context, "page_size", Reason.REASON_FIELD_MALFORMED, minimum="1", maximum=str(MAX_PAGE_SIZE)
             )
         after = request.page_token
-        if after and all(one.matter_code != after for one in self._guides):
+        in_force = self._catalogue.all_in_force(_today())
+        if after and all(one.code != after for one in in_force):
             await abort_invalid(
                 context, "page_token", Reason.REASON_FIELD_MALFORMED, rule="next_page_token of the page before"
             )
         size = request.page_size or DEFAULT_PAGE_SIZE
-        rest = [one for one in self._guides if one.matter_code > after]
+        rest = [one for one in in_force if one.code > after]
         return messages.ListMatterTypesResponse(
-            matter_types=rest[:size], next_page_token=rest[size - 1].matter_code if len(rest) > size else ""
+            matter_types=[guide(one) for one in rest[:size]],
+            next_page_token=rest[size - 1].code if len(rest) > size else "",
         )
 
     async def GetMatterType(
         self, request: messages.GetMatterTypeRequest, context: Call
     ) -> messages.GetMatterTypeResponse:
-        """One matter of the catalogue in its newest version."""
+        """One matter of the catalogue as it can be handed in today. NOT_FOUND when none is in force."""
         try:
-            matter_type = self._catalogue.get(request.matter_code)
+            matter_type = self._catalogue.in_force(request.matter_code, _today())
         except UnknownMatter:
             await abort_not_found(context, "matter type", "matter_code")
         return messages.GetMatterTypeResponse(matter_type=guide(matter_type))
@@ -217,3 +221,7 @@ async def _check_matter_id(matter_id: str, field: str, context: Call) -> None:
         await abort_invalid(context, field, Reason.REASON_FIELD_TOO_LONG, limit=str(MAX_MATTER_ID))
     if not matter_id.isascii() or "\0" in matter_id:
         await abort_invalid(context, field, Reason.REASON_FIELD_MALFORMED)
+
+
+def _today() -> date:
+    return legal_date(int(time.time() * 1000))

@@ -1,4 +1,4 @@
-"""A small catalogue, a hand-in, and a matter that keeps its books as the unit of work does."""
+"""A small catalogue, a hand-in, and a matter that keeps its books, and is restored, as the unit of work does."""
 
 from __future__ import annotations
 
@@ -178,6 +178,15 @@ def violations(answer: object) -> list[tuple[str, str]]:
     return [(v.field, Reason.Name(v.reason).removeprefix("REASON_")) for v in answer.violations]
 
 
+@dataclass(frozen=True)
+class Taken:
+    """An approval event that was taken in, who told it, and the number of the matter's event of it (0: it had none)."""
+
+    heard: Heard
+    writer: str
+    told: int
+
+
 @dataclass
 class Matter:
     """One matter at intake: its state, its events, and what it sent. Keeps the ledger as the unit of work does."""
@@ -187,29 +196,27 @@ class Matter:
     ledger: Ledger = field(default_factory=Ledger)
     events: list[MatterEvent] = field(default_factory=list[MatterEvent])
     sent: list[Outgoing] = field(default_factory=list[Outgoing])
+    taken: list[Taken] = field(default_factory=list[Taken])
     matter_id: str = keys.matter_id(APPLICANT, "r-1")
     now_unix_ms: int = NOW
 
     def give(self, command: Command, *, offset: int = 41, partition: int = 2) -> MatterEvent | CommandRefused | None:
-        """Decide, and take the event over."""
+        """Absorb, decide, and take the event over."""
         self.now_unix_ms += 1_000
         context = Context(self.now_unix_ms, partition, offset, self.ledger)
+        untouched = self.state.SerializeToString(deterministic=True)
+        self.state = self.core.absorb(self.state, command, context)
         before = self.state.SerializeToString(deterministic=True)
         answer = self.core.decide(self.state, command, context)
+        assert before == untouched or answer is None, "both absorbed and decided"
         event = MatterEvent(command_refused=answer) if isinstance(answer, CommandRefused) else answer
         if event is not None:
             event.matter_id = self.matter_id
             set_unix_ms(event.time, self.now_unix_ms)
-            self._count("onematter.matter.events.v1")
             old = self.state
-            self.state = self.core.evolve(old, event)
+            self._fold(event)
             assert old.SerializeToString(deterministic=True) == before, "evolve changed its argument"
-            effects = self.core.react(self.state, event)
-            assert effects.timers == ()
-            for outgoing in effects.commands:
-                self._count(outgoing.topic)
-            self.sent.extend(effects.commands)
-            self.events.append(event)
+            assert event is not answer or not self.untold(), "an event left something untold"
         return answer
 
     def happen(self, **changes: Any) -> MatterEvent:
@@ -231,19 +238,42 @@ class Matter:
         return self.hear_event(event, pinned.owner, pinned.events_topic)
 
     def hear_event(self, event: ApprovalEvent, writer: str, topic: str) -> MatterEvent | None:
-        stream = next((s for s in self.ledger.received if (s.writer, s.topic) == (writer, topic)), None)
-        if stream is None:
-            stream = self.ledger.received.add(writer=writer, topic=topic)
-        stream.last_sequence += 1
-        answer = self.give(Heard(event, topic))
+        heard = Heard(event, topic, self._take_in(writer, topic))
+        answer = self.give(heard)
         assert not isinstance(answer, CommandRefused)
+        self.taken.append(Taken(heard, writer, 0 if answer is None else len(self.events)))
         return answer
+
+    def restored(self, again: Sequence[Taken] = (), *, events: int | None = None) -> Matter:
+        """This matter restored from an empty database: its first `events` (None: all), then what it had heard, `again`.
+
+        What had one of these events is settled and not decided; of the rest nothing may come.
+        """
+        made = Matter(self.core, now_unix_ms=self.now_unix_ms + 1_000_000)
+        for event in self.events[:events]:
+            made._fold(MatterEvent.FromString(event.SerializeToString()))
+        known = len(made.events)
+        for taken in again:
+            made._take_in(taken.writer, taken.heard.topic, taken.heard.sequence)
+            if 0 < taken.told <= known:
+                context = Context(made.now_unix_ms, 2, 41, made.ledger)
+                made.state = self.core.absorb(made.state, taken.heard, context)
+            else:
+                assert made.give(taken.heard) is None, "decided again"
+        return made
 
     def grant(self, item_id: str) -> MatterEvent | None:
         return self.hear(item_id, "task_decided", decision=Decision.DECISION_GRANT, opinion="in order")
 
     def deny(self, item_id: str) -> MatterEvent | None:
         return self.hear(item_id, "task_decided", decision=Decision.DECISION_DENY, opinion="too near a school")
+
+    def rule(self, item_id: str, decision: Decision = Decision.DECISION_GRANT) -> MatterEvent | None:
+        """A decision by rule (秒批)."""
+        return self.hear(item_id, "task_decided", decision=decision, automatic=True, opinion="the rule holds")
+
+    def untold(self) -> list[str]:
+        return [one.item.item_id for one in self.state.items if one.untold]
 
     def item(self, item_id: str) -> Item:
         return next(one.item for one in self.state.items if one.item.item_id == item_id)
@@ -268,6 +298,24 @@ class Matter:
             if command.WhichOneof("command") == kind:
                 found.append(command.item_id)
         return found
+
+    def _fold(self, event: MatterEvent) -> None:
+        self._count("onematter.matter.events.v1")
+        self.state = self.core.evolve(self.state, event)
+        effects = self.core.react(self.state, event)
+        assert effects.timers == ()
+        for outgoing in effects.commands:
+            self._count(outgoing.topic)
+        self.sent.extend(effects.commands)
+        self.events.append(event)
+
+    def _take_in(self, writer: str, topic: str, sequence: int = 0) -> int:
+        """Note a record of a stream, the next one for `sequence` 0, and return its number."""
+        stream = next((s for s in self.ledger.received if (s.writer, s.topic) == (writer, topic)), None)
+        if stream is None:
+            stream = self.ledger.received.add(writer=writer, topic=topic)
+        stream.last_sequence = max(stream.last_sequence, sequence or stream.last_sequence + 1)
+        return stream.last_sequence
 
     def _count(self, topic: str) -> None:
         stream = next((s for s in self.ledger.sent if s.topic == topic), None)

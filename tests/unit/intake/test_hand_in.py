@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from tests.unit.intake.cases import (
@@ -24,6 +26,7 @@ from tests.unit.intake.cases import (
     matter_type,
     right_details,
     seal,
+    three_levels,
     violations,
 )
 
@@ -473,3 +476,24 @@ def test_every_item_is_pinned_to_the_owner_of_its_level() -> None:
     assert level_names(matter) == ["LEVEL_PROVINCE", "LEVEL_COUNTY", "LEVEL_CITY"]
     assert owners == [OWNERS[level] for level in level_names(matter)]
     assert re.fullmatch(r"330106", matter.item("02").division)
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "valid_until", "parameters"),
+    [("2026-11-24", None, {"begins": "2026-11-24"}), ("2026-01-01", "2026-11-22", {})],
+    ids=["not yet", "no longer"],
+)
+def test_what_is_not_in_force_on_the_legal_day_cannot_be_handed_in(
+    valid_from: str, valid_until: str | None, parameters: dict[str, str]
+) -> None:
+    made = replace(
+        three_levels(),
+        valid_from=date.fromisoformat(valid_from),
+        valid_until=None if valid_until is None else date.fromisoformat(valid_until),
+    )
+    answer = Matter(make_core(made)).give(hand_in())
+    assert violations(answer) == [("submit_matter.matter_code", "MATTER_NOT_IN_FORCE")]
+    assert isinstance(answer, CommandRefused)
+    assert dict(answer.violations[0].parameters) == parameters
+    last_day = replace(made, valid_from=date(2026, 1, 1), valid_until=date(2026, 11, 23))
+    assert isinstance(Matter(make_core(last_day)).give(hand_in()), MatterEvent)

@@ -25,7 +25,7 @@ TRUNCATED = b"\x0a\x64"
 LATER = b"\x98\x06\x01"
 
 
-def record(topic: str, value: bytes, *, key: str = "k", writer: str = "") -> Record:
+def record(topic: str, value: bytes, *, key: str = "k", writer: str = "", sequence: int = 1) -> Record:
     return Record(
         topic=topic,
         partition=1,
@@ -36,7 +36,7 @@ def record(topic: str, value: bytes, *, key: str = "k", writer: str = "") -> Rec
         type="",
         id="",
         writer=writer,
-        sequence=1 if writer else 0,
+        sequence=sequence if writer else 0,
         traceparent="",
         digest=hashlib.sha256(value).digest(),
         headers=[],
@@ -101,9 +101,9 @@ def test_a_command_without_a_matter_is_about_its_key() -> None:
     assert found.matter_id == "m-9"
 
 
-def test_an_approval_event_comes_with_its_topic() -> None:
-    found = handlers.command_from(table(), record(CITY_EVENTS, opened(), writer="approval-city"))
-    assert found == Heard(ApprovalEvent.FromString(opened()), CITY_EVENTS)
+def test_an_approval_event_comes_with_its_place() -> None:
+    found = handlers.command_from(table(), record(CITY_EVENTS, opened(), writer="approval-city", sequence=3))
+    assert found == Heard(ApprovalEvent.FromString(opened()), CITY_EVENTS, 3)
 
 
 @pytest.mark.parametrize("writer", ["", "approval-county", "intake"])
@@ -146,7 +146,7 @@ def test_the_key_of_a_hand_in_is_derived_and_of_others_named() -> None:
     assert unfit is not None
     assert handlers.key_of(unfit) == derived
     assert handlers.key_of(withdraw()) == "m"
-    assert handlers.key_of(Heard(ApprovalEvent(matter_id="m-2"), CITY_EVENTS)) == "m-2"
+    assert handlers.key_of(Heard(ApprovalEvent(matter_id="m-2"), CITY_EVENTS, 1)) == "m-2"
     with pytest.raises(AssertionError):
         handlers.key_of(TimerDue("x"))
 

@@ -70,7 +70,6 @@ def test_a_decision_concludes_its_item_and_the_others_run_on() -> None:
     event.time.seconds = 77
     decided = event.task_decided
     decided.decision = 1  # type: ignore[assignment]
-    decided.automatic = True
     decided.opinion = "in order"
     decided.department = "housing"
     decided.certificates.add(certificate_type="permit", number="P-1")
@@ -81,14 +80,14 @@ def test_a_decision_concludes_its_item_and_the_others_run_on() -> None:
     result = told.item_concluded.result
     assert result.item_id == "01"
     assert result.outcome == ItemOutcome.ITEM_OUTCOME_GRANTED
-    assert (result.automatic, result.opinion, result.department) == (True, "in order", "housing")
+    assert (result.automatic, result.opinion, result.department) == (False, "in order", "housing")
     assert list(result.certificates) == [Certificate(certificate_type="permit", number="P-1")]
     assert result.time.seconds == 77
     assert matter.state.items[0].result == result
     assert matter.statuses() == {"01": "CONCLUDED", "02": "SENT", "03": "SENT"}
 
 
-def test_a_decision_by_rule_needs_no_opened_task() -> None:
+def test_a_decision_needs_no_opened_task() -> None:
     matter = three()
     assert matter.grant("01") is not None
     assert matter.outcomes() == {"01": "GRANTED"}
@@ -283,7 +282,7 @@ def test_what_no_version_of_this_service_sends_is_a_broken_invariant() -> None:
             core.decide(MatterState(), command, context)
     matter = three()
     with pytest.raises(AssertionError):
-        matter.give(Heard(ApprovalEvent(item_id="01"), COUNTY_EVENTS))
+        matter.give(Heard(ApprovalEvent(item_id="01"), COUNTY_EVENTS, 1))
 
 
 def test_a_refusal_leaves_the_state_as_it_is() -> None:

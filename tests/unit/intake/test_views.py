@@ -9,7 +9,7 @@ from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.intake.servicer import MAX_MATERIAL_BYTES
 from onematter.intake.v1.intake_events_pb2 import MatterOutcome
-from onematter.intake.v1.intake_state_pb2 import MatterStatus
+from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterStatus
 from onematter.intake.views import guide, matter_view
 
 AS_OF = StreamPosition(writer="intake", topic="onematter.matter.events.v1", sequence=4)
@@ -31,6 +31,15 @@ def test_a_view_says_how_the_matter_stands_and_of_when() -> None:
     assert completed.outcome == MatterOutcome.MATTER_OUTCOME_GRANTED
     assert completed.completed == matter.state.completed
     assert list(completed.items) == list(matter.state.items)
+
+
+def test_a_view_shows_what_a_rule_granted_before_an_event_tells_it() -> None:
+    matter = Matter(make_core())
+    matter.happen()
+    matter.rule("02")
+    shown = matter_view(matter.matter_id, matter.state, AS_OF).items[1]
+    assert (shown.status, shown.untold) == (ItemStatus.ITEM_STATUS_CONCLUDED, True)
+    assert (shown.result.item_id, shown.result.automatic) == ("02", True)
 
 
 def test_a_view_has_no_personal_data() -> None:

@@ -1,0 +1,81 @@
+"""What comes of a matter's items, and what follows from the end of one.
+
+Rule 1: nothing here decides whether something happens, nor changes a state; `core` does the one, `fold` the other.
+Rule 2: items are named in the matter's order, in whatever order they came to their end.
+"""
+
+# pyright: strict
+
+from __future__ import annotations
+
+from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
+from onematter.intake.v1.intake_events_pb2 import Item, ItemOutcome, ItemResult, MatterOutcome
+from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterState, MatterStatus
+
+_WITHDRAWING = MatterStatus.MATTER_STATUS_WITHDRAWING
+_WAITING = ItemStatus.ITEM_STATUS_WAITING
+_CONCLUDED = ItemStatus.ITEM_STATUS_CONCLUDED
+_GRANTED = ItemOutcome.ITEM_OUTCOME_GRANTED
+_WITHDRAWN = ItemOutcome.ITEM_OUTCOME_WITHDRAWN
+
+
+def set_result(
+    result: ItemResult, item: ItemState, outcome: ItemOutcome, told_event: ApprovalEvent, sequence: int
+) -> None:
+    """Make `result` that of `item`, which the task's event, number `sequence` of its stream, brings to its end."""
+    result.item_id = told_event.item_id
+    result.outcome = outcome
+    result.time.CopyFrom(told_event.time)
+    result.sequence = sequence
+    if outcome == _WITHDRAWN:
+        result.department = item.item.department
+        return
+    decided = told_event.task_decided
+    result.automatic = decided.automatic
+    result.opinion = decided.opinion
+    result.department = decided.department or item.item.department
+    result.certificates.extend(decided.certificates)
+
+
+def untold(state: MatterState) -> list[ItemResult]:
+    """Return the results that no event has told yet, as they stand in the state."""
+    return [one.result for one in state.items if one.untold]
+
+
+def consequences(state: MatterState, item_id: str, outcome: ItemOutcome) -> tuple[list[str], list[str], bool]:
+    """Return what follows from an item's end.
+
+    First which items open, second which can never open any more, third whether nothing is left to wait for.
+    """
+    waiting: list[Item] = []
+    is_last = True
+    for one in state.items:
+        status = one.status
+        if status == _WAITING:
+            waiting.append(one.item)
+        elif is_last and status != _CONCLUDED:
+            is_last = one.item.item_id == item_id
+    if not waiting:
+        return [], [], is_last
+    if outcome == _GRANTED:
+        granted = {one.item.item_id for one in state.items if one.result.outcome == _GRANTED}
+        granted.add(item_id)
+        return [item.item_id for item in waiting if granted.issuperset(item.depends_on)], [], False
+    lost = {item_id}
+    grown = True
+    # The catalogue may name an item before what it depends on: go on until nothing is added.
+    while grown:
+        more = {item.item_id for item in waiting if not lost.isdisjoint(item.depends_on)}
+        grown = not more <= lost
+        lost |= more
+    lapsed = [item.item_id for item in waiting if item.item_id in lost]
+    return [], lapsed, is_last and len(lapsed) == len(waiting)
+
+
+def outcome_of(state: MatterState, granted: int, results: int) -> MatterOutcome:
+    """Return the matter's outcome: GRANTED when every item is, even when a withdrawal crossed the last decision."""
+    if granted == results:
+        return MatterOutcome.MATTER_OUTCOME_GRANTED
+    if state.status == _WITHDRAWING:
+        return MatterOutcome.MATTER_OUTCOME_WITHDRAWN
+    return MatterOutcome.MATTER_OUTCOME_PARTLY_DENIED if granted else MatterOutcome.MATTER_OUTCOME_DENIED
