@@ -7,6 +7,7 @@ Rule 2: legal time is the broker's (LogAppendTime), never a sender's clock.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -163,8 +164,12 @@ def headers_of(sending: Sending, deployment: str) -> Headers:
 
 
 def encode_outbox(sendings: Sequence[Sending]) -> bytes:
-    """One blob of finished records."""
-    return Outbox(
+    """One blob of finished records.
+
+    Compressed: the records of a batch repeat each other, and a tenth of the bytes costs the database far less to keep,
+    in pages, write-ahead log and what it deletes again, than deflate's fastest level costs here.
+    """
+    box = Outbox(
         topics=[s.topic for s in sendings],
         partitions=[s.partition for s in sendings],
         keys=[s.key for s in sendings],
@@ -178,12 +183,13 @@ def encode_outbox(sendings: Sequence[Sending]) -> bytes:
             for s in sendings
             if not s.sequence
         ],
-    ).SerializeToString()
+    )
+    return zlib.compress(box.SerializeToString(), zlib.Z_BEST_SPEED)
 
 
 def decode_outbox(blob: bytes) -> list[Sending]:
     """The records of a blob, in their order."""
-    box = Outbox.FromString(blob)
+    box = Outbox.FromString(zlib.decompress(blob))
     whole = iter(box.headers)
     sendings: list[Sending] = []
     for row in zip(

@@ -30,7 +30,7 @@ _STATEMENTS = (
         created timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (lane, position)
     )""",
-    # Compressing what lives for one batch would cost more than it saves.
+    # It comes compressed.
     "ALTER TABLE outbox ALTER COLUMN records SET STORAGE EXTERNAL",
     """CREATE TABLE timers (
         matter_id text COLLATE "C" NOT NULL,
