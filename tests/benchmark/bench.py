@@ -131,10 +131,10 @@ def main() -> int:
     parser.add_argument("--matters", type=int, default=20_000, help="handed in at once")
     parser.add_argument("--warm-up", type=int, default=3_000, help="handed in at once before, not counted")
     parser.add_argument("--latency-seconds", type=float, default=15, help="how long at a tenth of the rate")
-    parser.add_argument("--partitions", type=int, default=2, help="of every topic: lanes of each service")
+    parser.add_argument("--partitions", type=int, default=1, help="of every topic: lanes of each service")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
-    # A step sends one request a topic and lane; more lanes than cores only add requests.
+    # A lane is for one more process of a deployment; here each has one, and a step sends a request a topic and lane.
     os.environ["ONEMATTER_PARTITIONS"] = str(arguments.partitions)
     console = Console()
     services = [s for s in DEFAULT_SERVICES if s.deployment != "supervision"]
