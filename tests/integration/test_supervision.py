@@ -57,7 +57,7 @@ readers = ["{DEPLOYMENT}"]
 """
 
 
-def poll(condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
+def poll(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Any, Generic
 
+from google.protobuf.message import Message
+
 from onematter.backbone import ledger as books
 from onematter.backbone.finishing import Finisher
 from onematter.backbone.ledger import Verdict
@@ -279,36 +281,39 @@ class UnitOfWork(Generic[S, C, E]):
             event.actor.CopyFrom(actor)
         if event.WhichOneof("event") == "command_refused":
             step.count("refusals")
-        stream = held.sent_stream(self.events_topic)
-        sequence = stream.last_sequence + 1
-        stream.last_sequence = sequence
         trace = traceparent or _trace_of(matter_id)
         step.touched[matter_id] = held
-        if record is not None and not record.writer and (event.cause.request_id or event.cause.received):
+        self._send_next(step, held, self.events_topic, matter_id, event, "event", now_unix_ms, trace)
+        if event.cause.request_id or event.cause.received:
             self._keep_outcome(held, matter_id, event.cause, now_unix_ms, event)
-        step.send(
-            self._finisher.sending(
-                held.lane, self.events_topic, matter_id, event, "event", sequence, now_unix_ms, trace
-            )
-        )
         held.state = self.aggregate.evolve(held.state, event)
         effects = self.aggregate.react(held.state, event)
         if effects is not NO_EFFECTS:
             self._follow(step, held, matter_id, effects, now_unix_ms, trace)
         step.changes.append(Change(matter_id, held.lane, held.state, event, record))
 
+    def _send_next(
+        self,
+        step: Step[S, E],
+        held: Held[S],
+        topic: str,
+        matter_id: str,
+        message: Message,
+        oneof: str,
+        now_unix_ms: int,
+        trace: str,
+    ) -> None:
+        """Send `message` as the next record of the stream that this deployment writes to `topic`."""
+        stream = held.sent_stream(topic)
+        sequence = stream.last_sequence + 1
+        stream.last_sequence = sequence
+        step.send(self._finisher.sending(held.lane, topic, matter_id, message, oneof, sequence, now_unix_ms, trace))
+
     def _follow(
         self, step: Step[S, E], held: Held[S], matter_id: str, effects: Effects, now_unix_ms: int, trace: str
     ) -> None:
         for outgoing in effects.commands:
-            stream = held.sent_stream(outgoing.topic)
-            sequence = stream.last_sequence + 1
-            stream.last_sequence = sequence
-            step.send(
-                self._finisher.sending(
-                    held.lane, outgoing.topic, matter_id, outgoing.command, "command", sequence, now_unix_ms, trace
-                )
-            )
+            self._send_next(step, held, outgoing.topic, matter_id, outgoing.command, "command", now_unix_ms, trace)
         for wanted in effects.timers:
             entry = books.timer(held.ledger, wanted.name)
             entry.version += 1

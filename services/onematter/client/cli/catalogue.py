@@ -6,10 +6,9 @@ come with the package's extra `services`, and are imported when they run.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +19,14 @@ from rich.text import Text
 
 from onematter.client.cli import labels
 from onematter.client.cli.app import App, as_document, common, grid, print_json, row
+from onematter.client.cli.extras import extra_module, legal_today
 from onematter.client.errors import Invalid, NotFound
 from onematter.intake.v1.intake_service_pb2 import MatterType
-
-EXTRA = 'pip install "onematter[services]"'
-_CHINA = timedelta(hours=8)
 
 _directory = click.option(
     "--dir", "directory", metavar="DIR", type=click.Path(path_type=Path), envvar="ONEMATTER_CATALOGUE_DIR",
     show_envvar=True, help="Catalogue files.  [default: those that ship]",
 )  # fmt: skip
-
-
-def _module(name: str) -> Any:
-    """A module that reads or knows catalogue files. Raises Invalid naming the extra when a package is missing."""
-    try:
-        return importlib.import_module(f"onematter.{name}")
-    except ModuleNotFoundError as error:
-        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
 
 
 class _Catalogue(click.Group):
@@ -148,7 +137,7 @@ def lint(app: App, directory: Path | None) -> None:
 
     DIR is a directory of *.yaml files; without it, those that ship.
     """
-    files, linting = _module("backbone.catalogue_files"), _module("law.linting")
+    files, linting = extra_module("backbone.catalogue_files"), extra_module("law.linting")
     with _told(files):
         read, problems = files.read_catalogue(directory)
     findings = [
@@ -200,7 +189,7 @@ _SEVERITIES = {"error": ("错误", "error"), "warning": ("警告", "warning")}
 @click.pass_obj
 def compare(app: App, code: str, old: int, new: int, directory: Path | None) -> None:
     """Tell what version NEW of a matter changes of version OLD, field by field."""
-    files, comparing = _module("backbone.catalogue_files"), _module("law.comparing")
+    files, comparing = extra_module("backbone.catalogue_files"), extra_module("law.comparing")
     with _told(files):
         read = files.load_catalogue(directory)
         changes = comparing.compare(read.get(code, old), read.get(code, new), read)
@@ -258,22 +247,18 @@ def guide(
       onematter guide OM-03 --lang zh-CN
       onematter guide OM-03 --fact mother_resident=false --format html > guide.html
     """
-    files, making = _module("backbone.catalogue_files"), _module("law.guide")
+    files, making = extra_module("backbone.catalogue_files"), extra_module("law.guide")
     with _told(files):
         read = files.load_catalogue(directory)
-        on = day.date() if day is not None else _today()
+        on = day.date() if day is not None else legal_today()
         matter_type = read.in_force(code, on) if version is None else read.get(code, version)
-        made = making.guide(read, matter_type, _module("law.answers").read_answers(matter_type, _answers(facts)))
+        made = making.guide(read, matter_type, extra_module("law.answers").read_answers(matter_type, _answers(facts)))
     if app.as_json or form == "json":
-        print_json(_module("law.guide_json").as_document(made))
+        print_json(extra_module("law.guide_json").as_document(made))
     elif form == "html":
-        click.echo(_module("law.guide_html").as_html(made, app.language), nl=False)
+        click.echo(extra_module("law.guide_html").as_html(made, app.language), nl=False)
     else:
-        click.echo(_module("law.guide_text").as_text(made, app.language), nl=False)
-
-
-def _today() -> date:
-    return (datetime.now(UTC) + _CHINA).date()
+        click.echo(extra_module("law.guide_text").as_text(made, app.language), nl=False)
 
 
 def _answers(facts: tuple[str, ...]) -> Mapping[str, str]:
@@ -291,7 +276,7 @@ def _answers(facts: tuple[str, ...]) -> Mapping[str, str]:
 @contextmanager
 def _told(files: Any) -> Iterator[None]:
     """Say what the law's own errors say, as errors of this command."""
-    catalogues, problems = _module("law.catalogue"), _module("law.problems")
+    catalogues, problems = extra_module("law.catalogue"), extra_module("law.problems")
     try:
         yield
     except catalogues.UnknownMatter as error:

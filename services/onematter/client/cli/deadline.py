@@ -5,8 +5,7 @@ Rule 1: the calendar's files are read by the services' extra; only this command'
 
 from __future__ import annotations
 
-import importlib
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -14,12 +13,11 @@ import click
 from rich.console import Console
 
 from onematter.client.cli.app import App, common
+from onematter.client.cli.extras import extra_module, legal_today
 from onematter.client.errors import Invalid
 from onematter.law import explaining, periods
-from onematter.law.calendar import CalendarMissing, WorkingCalendar, legal_date
+from onematter.law.calendar import CalendarMissing, WorkingCalendar
 from onematter.law.clock import PERIOD_RULES, ClockKind, PeriodRule, article, civil_code
-
-EXTRA = 'pip install "onematter[services]"'
 
 
 @click.command()
@@ -66,8 +64,7 @@ def deadline(
     if (days is None) == (name is None):
         raise click.UsageError("give either --days or --rule")
     rule = PERIOD_RULES[name] if name else _plain(days or 0, kind)
-    today = legal_date(int(datetime.now(UTC).timestamp() * 1000))
-    period = periods.begin(rule, _day("--from", start) if start else today)
+    period = periods.begin(rule, _day("--from", start) if start else legal_today())
     for one in suspensions:
         for fact in _suspension(one):
             _check(period, fact)
@@ -118,10 +115,7 @@ def _check(period: periods.Period, fact: periods.Suspended | periods.Resumed) ->
 
 
 def _calendar(directory: Path | None) -> WorkingCalendar:
-    try:
-        files = importlib.import_module("onematter.backbone.catalogue_files")
-    except ModuleNotFoundError as error:
-        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
+    files = extra_module("backbone.catalogue_files")
     try:
         return files.load_calendar(directory)
     except files.LawFilesRefused as refused:

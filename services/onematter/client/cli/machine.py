@@ -5,7 +5,6 @@ Rule 1: `onematter.local` and the services are optional extras; only these comma
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import Any
@@ -16,17 +15,15 @@ from rich.console import Console
 
 from onematter.client import stack
 from onematter.client.cli.app import App, cli, common, grid, row
-from onematter.client.errors import Invalid, NotFound, OneMatterError, Unavailable
+from onematter.client.cli.extras import extra_module, missing
+from onematter.client.errors import NotFound, OneMatterError, Unavailable
 
-EXTRA = 'pip install "onematter[services,local]"'
+EXTRA = "services,local"
 
 
 def local_module(name: str) -> ModuleType:
     """A module of onematter.local. Raises Invalid naming the extra when a package of it is missing."""
-    try:
-        return importlib.import_module(f"onematter.local.{name}")
-    except ModuleNotFoundError as error:
-        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
+    return extra_module(f"local.{name}", EXTRA)
 
 
 def _load(home: Any) -> Any:
@@ -77,7 +74,7 @@ def up(app: App) -> None:
     except errors.LocalError as error:
         raise Unavailable(str(error)) from None
     except ModuleNotFoundError as error:
-        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
+        raise missing(error, EXTRA) from None
     document = _addresses(started.addresses)
     app.emit(document, lambda out: _show_addresses(out, document))
 
@@ -131,7 +128,7 @@ def demo(context: click.Context) -> None:
     try:
         code = run()
     except ModuleNotFoundError as error:
-        raise Invalid(f"this command needs {error.name}, which is not installed: {EXTRA}") from None
+        raise missing(error, EXTRA) from None
     finally:
         sys.argv = previous
     raise click.exceptions.Exit(code or 0)
