@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from tests.benchmark.handins import HandIns, template
-from tests.benchmark.machine import calibration_ms, cpu_seconds, machine
+from tests.benchmark.machine import calibration_ms, cpu_seconds, machine, python_build
 
 from onematter.contracts.topics import MATTER_EVENTS, SUBMISSIONS, table
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
@@ -131,10 +131,9 @@ def main() -> int:
     parser.add_argument("--matters", type=int, default=20_000, help="handed in at once")
     parser.add_argument("--warm-up", type=int, default=3_000, help="handed in at once before, not counted")
     parser.add_argument("--latency-seconds", type=float, default=15, help="how long at a tenth of the rate")
-    parser.add_argument("--partitions", type=int, default=1, help="of every topic: lanes of each service")
+    parser.add_argument("--partitions", type=int, default=2, help="of every topic: lanes of each service")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
-    # A lane is for one more process of a deployment; here each has one, and a step sends a request a topic and lane.
     os.environ["ONEMATTER_PARTITIONS"] = str(arguments.partitions)
     console = Console()
     services = [s for s in DEFAULT_SERVICES if s.deployment != "supervision"]
@@ -165,6 +164,7 @@ def main() -> int:
         "versions": {
             "onematter": version("onematter"),
             "python": platform.python_version(),
+            "python_build": python_build(),
             "kafka": KAFKA_VERSION,
             "postgresql": postgres_version(),
             "confluent-kafka": version("confluent-kafka"),
@@ -183,6 +183,7 @@ def main() -> int:
         rows.add_row(f"CPU of {name}, µs a matter", f"{microseconds}")
     rows.add_row("CPU in all, µs a matter", f"{sum(cpu.values())}")
     rows.add_row("calibration_ms", f"{result['calibration_ms']}")
+    rows.add_row("Python", f"{platform.python_version()}, {python_build()}")
     console.print(rows)
     return 0 if full.dead_letters == 0 else 1
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
+import sysconfig
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -66,3 +68,10 @@ def machine() -> dict[str, object]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": platform.platform(),
     }
+
+
+def python_build() -> str:
+    """How this Python was built; profile-guided, as distributions and images ship it, it takes a sixth less CPU."""
+    if "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""):
+        return "optimised"
+    return "distribution" if sys.base_prefix == "/usr" else "not optimised"
