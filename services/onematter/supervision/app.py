@@ -3,7 +3,9 @@
 Rule 1: no record stops the stream. What cannot be decoded, and what fails, is counted and passed over.
 Rule 2: after each recovery the group's offsets are set to what the table says (see store); from there the
 records come again, and the fold drops what it has.
-Rule 3: one process. A second one would share the partitions, and each would show only its own; it serves as
+Rule 3: resuming what is not suspended changes nothing. Faust resumes once more when a recovery is complete, and
+drops by it what the partitions, which are read again by then, have brought already.
+Rule 4: one process. A second one would share the partitions, and each would show only its own; it serves as
 a standby whose figures are to be added.
 """
 
@@ -18,6 +20,8 @@ from typing import Any
 
 import faust
 from faust.types import TP
+from mode.utils.objects import cached_property
+from mode.utils.queues import FlowControlEvent
 
 from onematter.contracts.aggregate import Undecodable
 from onematter.contracts.connections import KafkaConnection
@@ -55,6 +59,24 @@ def credentials_of(connection: KafkaConnection) -> faust.auth.Credentials | None
     return faust.SSLCredentials(context) if context else None
 
 
+class FlowControl(FlowControlEvent):
+    """Faust's own, but for Rule 3: its `resume` empties the queues."""
+
+    def resume(self) -> None:
+        """Let records into the queues, which are emptied of what came before the suspension."""
+        if not self.is_active():
+            super().resume()
+
+
+class App(faust.App):
+    """Faust's own, with the flow control of Rule 3."""
+
+    @cached_property
+    def flow_control(self) -> FlowControlEvent:
+        """What suspends and resumes all queues."""
+        return FlowControl(loop=self.loop)
+
+
 class Supervision:
     """The app with its table, and what it answers."""
 
@@ -62,7 +84,7 @@ class Supervision:
         self.tally = Tally()
         self._events_topic = names.events_topic
         self._ready = False
-        self.app = faust.App(
+        self.app = App(
             names.app_id,
             broker=[f"kafka://{server}" for server in connection.bootstrap_servers.split(",")],
             broker_credentials=credentials_of(connection),
