@@ -44,7 +44,7 @@ lock: dev ## write deploy/locks/ again from pyproject.toml (UPGRADE=--upgrade: w
 	$(call compile,local,--extra services --extra local --extra build --constraint $(LOCKS)/dev.txt)
 	$(call compile,build,--extra build --constraint $(LOCKS)/dev.txt)
 
-demo: venv ## two matters through three levels, shown live; exit 0 only when both are completed and verified
+demo: venv ## four matters through three levels, shown live; exit 0 only when all are completed and verified
 	@$(BIN)/onematter demo
 
 up: venv ## start the whole stack on this machine and print its addresses

@@ -18,9 +18,13 @@ from tests.tail import forget_refused_connections
 from onematter.local import kafka, postgres
 from onematter.local.stack import DEFAULT_SERVICES, Stack, start
 
-# Small batches, so that a fault meets a service between many steps of its work and not between three.
+# Small batches, so that a fault meets a service between many steps of its work and not between three; and an exchange
+# that gives up soon.
+MORE = {
+    "exchange": {"ONEMATTER_SHARING_GIVE_UP_SECONDS": "12", "ONEMATTER_DATASHARE_TIMEOUT_SECONDS": "3"},
+}
 SERVICES = tuple(
-    replace(spec, environment={**spec.environment, "ONEMATTER_MAX_BATCH": "200"})
+    replace(spec, environment={**spec.environment, "ONEMATTER_MAX_BATCH": "200", **MORE.get(spec.deployment, {})})
     for spec in DEFAULT_SERVICES
     if spec.deployment != "supervision"
 )

@@ -31,6 +31,8 @@ from onematter.backbone.v1.operations_service_pb2_grpc import OperationsServiceS
 from onematter.common.v1.actor_pb2 import Actor, ActorRole, Channel, Level
 from onematter.common.v1.application_pb2 import IdentifierKind, PartyRole, PersonalData
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
+from onematter.exchange.v1.exchange_events_pb2 import ExchangeEvent
+from onematter.exchange.v1.exchange_service_pb2_grpc import ExchangeServiceStub
 from onematter.intake.v1 import intake_service_pb2 as intake
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
@@ -44,11 +46,13 @@ INTAKE_COMMANDS = "onematter.intake.commands.v1"
 MATTER_EVENTS = "onematter.matter.events.v1"
 NOTICE_EVENTS = "onematter.notification.events.v1"
 RECORD_EVENTS = "onematter.archive.events.v1"
+EXCHANGE_EVENTS = "onematter.exchange.events.v1"
 LEVELS = ("province", "city", "county")
 COMMANDS = {level: f"onematter.approval.{level}.commands.v1" for level in LEVELS}
 TASK_EVENTS = {level: f"onematter.approval.{level}.events.v1" for level in LEVELS}
 DEAD_LETTERS = {
-    service: f"onematter.{service}.dead-letters.v1" for service in ("intake", "approval", "notification", "archive")
+    service: f"onematter.{service}.dead-letters.v1"
+    for service in ("intake", "approval", "notification", "archive", "exchange")
 }
 DIVISIONS = {"province": "330000", "city": "330100", "county": "330106"}
 NUMBERS = {"province": Level.LEVEL_PROVINCE, "city": Level.LEVEL_CITY, "county": Level.LEVEL_COUNTY}
@@ -57,6 +61,7 @@ EVENT_TYPES: dict[str, Any] = {
     MATTER_EVENTS: MatterEvent,
     NOTICE_EVENTS: NoticeEvent,
     RECORD_EVENTS: RecordEvent,
+    EXCHANGE_EVENTS: ExchangeEvent,
     **dict.fromkeys(TASK_EVENTS.values(), ApprovalEvent),
 }
 FOLLOWED = (SUBMISSIONS, INTAKE_COMMANDS, *COMMANDS.values(), *EVENT_TYPES, *DEAD_LETTERS.values())
@@ -147,6 +152,11 @@ class Live:
         return ApprovalServiceStub(self.channel(f"approval-{level}"))
 
     @property
+    def exchange(self) -> Any:
+        """The exchange's stub."""
+        return ExchangeServiceStub(self.channel("exchange"))
+
+    @property
     def archive(self) -> Any:
         """The archive's stub."""
         return ArchiveServiceStub(self.channel("archive"))
@@ -193,7 +203,9 @@ class Live:
             request_id=self.new_id(), matter_id=matter_id, item_id=item_id, actor=self.official(level)
         )
         command.decide_task.decision = Decision.DECISION_GRANT if grant else Decision.DECISION_DENY
-        command.decide_task.opinion = "符合要求，准予。"
+        command.decide_task.opinion = "符合要求，准予。" if grant else "不符合要求，不予许可。"
+        if not grant:
+            command.decide_task.basis.append("《行政许可法》第38条")
         return command
 
     def submit(self, command: IntakeCommand) -> Any:

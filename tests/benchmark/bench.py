@@ -2,6 +2,7 @@
 
 Everything is on this machine: Kafka, PostgreSQL, the services and the load. A matter is OM-90: three items at three
 levels, decided by rule, archived and notified. Supervision does not run: it watches, and is measured by its own tests.
+Neither does the exchange: what a rule grants needs nothing from it.
 
 matters_per_second: hand-ins, all written at once, by the time from the broker's time of the first hand-in to that of
 the last record among seals and notices. result_p50_ms, result_p99_ms: from the broker's time of the hand-in to that of
@@ -136,7 +137,7 @@ def main() -> int:
     arguments = parser.parse_args()
     os.environ["ONEMATTER_PARTITIONS"] = str(arguments.partitions)
     console = Console()
-    services = [s for s in DEFAULT_SERVICES if s.deployment != "supervision"]
+    services = [s for s in DEFAULT_SERVICES if s.deployment not in ("supervision", "exchange", "platform")]
     with (
         tempfile.TemporaryDirectory(prefix="onematter-bench-") as directory,
         start(Path(directory), detached=False, services=services, progress=console.print) as stack,

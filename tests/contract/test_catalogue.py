@@ -9,7 +9,7 @@ import pytest
 
 from onematter.backbone.catalogue_files import load_catalogue
 from onematter.law.catalogue import plan
-from onematter.law.linting import groups_in_use, lint
+from onematter.law.linting import groups_in_use, lint, matter_groups_in_use
 from onematter.law.matters import Evidence, Grade
 from onematter.law.rules import FactValue
 from onematter.law.situations import situations
@@ -58,7 +58,10 @@ def test_every_matter_is_in_force_in_2026() -> None:
 def test_every_group_of_fields_says_how_far_to_trust_it_and_what_is_sourced_from_where() -> None:
     told: list[tuple[str, Evidence | None]] = []
     for matter_type in CATALOGUE.matter_types:
-        told.append((matter_type.code, matter_type.evidence_by_group.get("matter")))
+        told += [
+            (f"{matter_type.code} {group}", matter_type.evidence_by_group.get(group))
+            for group in matter_groups_in_use(matter_type)
+        ]
         told += [(matter_type.code, fact.evidence) for fact in matter_type.facts]
         told += [(matter_type.code, material.evidence) for material in matter_type.materials]
         told += [
@@ -77,6 +80,8 @@ def test_tables_hold_what_is_used_and_nothing_else() -> None:
     materials = [material for matter_type in CATALOGUE.matter_types for material in matter_type.materials]
     departments = {one.department for one in items} | {one.lead_department for one in CATALOGUE.matter_types}
     departments |= {one.share_source for one in materials if one.share_source}
+    departments |= {one.supervised_by for one in items if one.supervised_by}
+    departments |= {one for item in items if item.opinions for one in item.opinions.departments}
     assert set(CATALOGUE.departments) == departments
     certificates = {one for item in items for one in (*item.produces_certificates, *item.needs_certificates)}
     assert set(CATALOGUE.certificates) == certificates
@@ -131,3 +136,23 @@ def test_facts_of_the_domain_stand_in_their_places() -> None:
     )
     building = CATALOGUE.get("OM-10")
     assert [item.item_id for item in building.items if item.optional] == ["04"]
+
+
+def test_ways_of_handling_stand_where_the_domain_has_them() -> None:
+    by_code = {one.code: one for one in CATALOGUE.latest()}
+    assert {code for code, one in by_code.items() if one.acceptance == "window"} == {"OM-02", "OM-15"}
+    assert {code for code, one in by_code.items() if one.joint} == {"OM-17"}
+    assert {code: one.cross_region for code, one in by_code.items() if one.cross_region} == {
+        "OM-05": ("relayed",),
+        "OM-07": ("remote",),
+        "OM-15": ("relayed",),
+    }
+    assert [total.days for total in by_code["OM-09"].totals] == [5, 10, 20]
+    assert {code for code, one in by_code.items() if any(item.pledge for item in one.items)} == {"OM-06", "OM-13"}
+    shop, project = by_code["OM-06"], by_code["OM-17"]
+    assert [item.item_id for item in shop.items if item.joint_visit_group == "site_visit"] == ["02", "03", "04"]
+    assert [item.item_id for item in project.items if item.denial == "matter"] == ["01"]
+    # The demo and the benchmark: nothing there waits for a window, a visit of its own or another's opinion.
+    for code in ("OM-09", "OM-17", "OM-90"):
+        assert by_code[code].acceptance == "rule"
+        assert not any(item.opinions for item in by_code[code].items)

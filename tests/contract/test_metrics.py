@@ -10,16 +10,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from onematter.backbone.metrics import METRICS, Metric, Metrics
 
-SERVICES = ("intake", "approval", "notification", "archive")
+SERVICES = ("intake", "approval", "notification", "archive", "exchange")
 # Prometheus' base units that occur here.
 UNITS = ("_seconds", "_bytes", "_ratio", "_records")
 # Gauges that count things have the things as their unit.
 COUNTED = {
     "onematter_lanes", "onematter_parked_streams", "onematter_timers_overdue", "onematter_ready",
-    "onematter_submissions_paused", "onematter_open_tasks",
+    "onematter_submissions_paused", "onematter_open_tasks", "onematter_sharing_calls_due",
+    "onematter_sharing_circuits_open",
 }  # fmt: skip
 # What may stand in a label: sets that the code or the catalogue bounds. Never an id of a matter, person or request.
-BOUNDED_LABELS = {"outcome", "type", "reason", "level", "automatic", "kind", "result", "method", "code"}
+BOUNDED_LABELS = {"outcome", "type", "reason", "level", "automatic", "kind", "result", "method", "code", "source"}
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

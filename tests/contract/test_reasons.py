@@ -6,8 +6,12 @@ import re
 
 import pytest
 
+from onematter.approval.v1.approval_state_pb2 import TaskStatus
+from onematter.common.v1.actor_pb2 import Rank
 from onematter.common.v1.outcome_pb2 import Reason, Violation
 from onematter.contracts.reasons import LANGUAGES, ReasonText, language_of, text
+from onematter.intake.v1.intake_state_pb2 import MatterStatus
+from onematter.law.clock import PERIOD_RULES, legal_rule, promise_rule
 
 CODES = [(value.name, value.number) for value in Reason.DESCRIPTOR.values]
 EVERYTHING = {
@@ -23,6 +27,20 @@ EVERYTHING = {
     "matter": "OM-17",
     "level": "COUNTY",
     "topic": "t",
+    "period": "joint_decision",
+    "since": "2026-11-23",
+    "deadline": "2026-11-23",
+    "required": "GOVERNMENT_HEAD",
+    "earliest": "2026-11-23",
+    "departments": "fire, water",
+    "quorum": "3",
+    "consents": "1",
+    "material": "floor_plan",
+    "held_by": "water",
+    "first_day": "2026-11-23",
+    "last_day": "2026-11-24",
+    "status": "RECEIVED",
+    "offered": "post, counter",
 }
 
 
@@ -71,6 +89,65 @@ def test_parameters_stand_in_the_text() -> None:
 def test_a_malformed_fact_names_its_rule(parameters: dict[str, str], english: str) -> None:
     violation = Violation(reason=Reason.REASON_FACT_MALFORMED, parameters=parameters)
     assert text(violation, "en").rule == f"This fact is malformed: {english}."
+
+
+@pytest.mark.parametrize(
+    ("reason", "parameters", "chinese", "english"),
+    [
+        (
+            Reason.REASON_RANK_TOO_LOW,
+            {"required": "GOVERNMENT_HEAD"},
+            "须由本级人民政府负责人批准",
+            "it takes the head of the government of its level",
+        ),
+        (Reason.REASON_PERIOD_NOT_EXTENDABLE, {"period": "delivery"}, "（送达）", "(delivery)"),
+        (Reason.REASON_PERIOD_SUSPENDED, {"since": "2026-03-06"}, "自 2026-03-06 起", "since 2026-03-06"),
+        (Reason.REASON_OPINIONS_PENDING, {"departments": "fire, water"}, "fire、water", "fire, water to come"),
+        (
+            Reason.REASON_QUORUM_NOT_REACHED,
+            {"quorum": "3", "consents": "1"},
+            "须有 3 个，现有 1 个",
+            "3 are needed, 1 do",
+        ),
+        (Reason.REASON_DELIVERY_WAY_NOT_OFFERED, {"offered": "post, counter"}, "邮寄、窗口领取", "post, counter"),
+        (Reason.REASON_MATTER_NOT_ACCEPTED, {"status": "RECEIVED"}, "（已收件）", "(received)"),
+        (
+            Reason.REASON_MATERIAL_HELD_BY_GOVERNMENT,
+            {"material": "licence", "held_by": "market"},
+            "：licence，由 market 掌握",
+            ": licence, held by market",
+        ),
+    ],
+)
+def test_what_the_law_refuses_is_said_in_words(
+    reason: Reason, parameters: dict[str, str], chinese: str, english: str
+) -> None:
+    refused = Violation(reason=reason, parameters=parameters)
+    assert chinese in text(refused, "zh-CN").rule
+    assert english in text(refused, "en").rule
+
+
+def test_every_period_of_the_law_has_a_word() -> None:
+    for name in (*PERIOD_RULES, legal_rule(60).name, promise_rule(5).name):
+        refused = Violation(reason=Reason.REASON_PERIOD_NOT_EXTENDABLE, parameters={"period": name})
+        assert name not in text(refused, "zh-CN").rule
+
+
+@pytest.mark.parametrize("rank", [name.removeprefix("RANK_") for name, number in Rank.items() if number])
+def test_every_rank_has_a_word(rank: str) -> None:
+    for language in LANGUAGES:
+        refused = Violation(reason=Reason.REASON_RANK_TOO_LOW, parameters={"required": rank})
+        assert rank not in text(refused, language).rule
+
+
+@pytest.mark.parametrize(
+    "status",
+    [name.partition("_STATUS_")[2] for name, number in (*MatterStatus.items(), *TaskStatus.items()) if number],
+)
+def test_every_status_has_a_word(status: str) -> None:
+    for told in (status, f"MATTER_STATUS_{status}"):
+        refused = Violation(reason=Reason.REASON_MATTER_NOT_COMPLETED, parameters={"status": told})
+        assert status not in text(refused, "zh-CN").rule
 
 
 def test_a_code_of_tomorrow_is_told_as_unknown() -> None:

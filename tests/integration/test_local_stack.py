@@ -10,6 +10,7 @@ import textwrap
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,9 @@ def test_each_service_is_told_who_and_where_it_is(
 ) -> None:
     services = [
         fake("intake"),
-        fake("approval-city", ONEMATTER_LEVEL="city"),
+        replace(
+            fake("approval-city", ONEMATTER_LEVEL="city"), addresses={"ONEMATTER_A": "intake", "ONEMATTER_B": "nobody"}
+        ),
         ServiceSpec("supervision", fake("").argv, serves_grpc=False),
     ]
     lines: list[str] = []
@@ -115,7 +118,10 @@ def test_each_service_is_told_who_and_where_it_is(
         "ONEMATTER_GRPC_ADDRESS": city.grpc,
         "ONEMATTER_METRICS_ADDRESS": city.metrics,
         "ONEMATTER_DATA_DIR": str(tmp_path / "data" / "approval-city"),
+        "ONEMATTER_A": addresses.services["intake"].grpc,
         "ONEMATTER_PEERS": json.dumps({"intake": addresses.services["intake"].grpc, "approval-city": city.grpc}),
+        "ONEMATTER_ENVIRONMENT": "test",
+        "ONEMATTER_TEST_CLOCK": str(tmp_path / "clock"),
         "PYTHONUNBUFFERED": "1",
     }
     alone = json.loads((tmp_path / "data" / "supervision" / "environment.json").read_text())
@@ -124,7 +130,7 @@ def test_each_service_is_told_who_and_where_it_is(
     assert [line for line in lines if "intake: up at" in line]
 
 
-def test_the_product_is_seven_deployments() -> None:
+def test_the_product_is_eight_deployments_and_a_made_up_platform() -> None:
     assert [(service.deployment, service.argv[-1]) for service in DEFAULT_SERVICES] == [
         ("intake", "onematter.intake"),
         ("approval-province", "onematter.approval"),
@@ -133,6 +139,8 @@ def test_the_product_is_seven_deployments() -> None:
         ("notification", "onematter.notification"),
         ("archive", "onematter.archive"),
         ("supervision", "onematter.supervision"),
+        ("exchange", "onematter.exchange"),
+        ("platform", "onematter.local.platform"),
     ]
     assert [service.environment.get("ONEMATTER_LEVEL") for service in DEFAULT_SERVICES[1:4]] == [
         "province",

@@ -9,7 +9,9 @@ from __future__ import annotations
 from functools import partial
 
 from onematter.approval import handlers, store
+from onematter.approval.recomputing import Recomputing, official_years
 from onematter.approval.servicer import SERVICE_NAME, ApprovalServicer, add_to
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState
 from onematter.backbone.program import Parts, Runtime, run
@@ -20,10 +22,11 @@ from onematter.common.v1.actor_pb2 import Level
 def build(runtime: Runtime) -> Parts:
     """Return the parts of the deployment that `runtime` names."""
     deployment, table = runtime.deployment, runtime.table
+    desk = handlers.core_of(runtime.catalogue, runtime.calendar, table, deployment.name).desk
     servicer = ApprovalServicer(
         runtime.doors,
         runtime.queries,
-        deployment.name,
+        desk,
         table.commands_topic(deployment.name),
         table.events_topic(deployment.name),
     )
@@ -38,9 +41,16 @@ def build(runtime: Runtime) -> Parts:
         if event is not None and event.WhichOneof("event") == "task_decided":
             (by_rule if event.task_decided.automatic else by_person).inc()
 
+    async def ask(command: ApprovalCommand) -> None:
+        topic = table.commands_topic(deployment.name)
+        await runtime.doors.tell(topic, command.matter_id, command, request_id=command.request_id)
+
+    recomputing = Recomputing(runtime.queries, official_years(runtime.calendar), deployment.name, ask)
+
     async def gauge() -> None:
         ((waiting,),) = await runtime.queries.rows(store.COUNT_WAITING)
         open_tasks.set(waiting)
+        await recomputing.run(runtime.clock.today())
 
     return Parts(
         aggregate=handlers.aggregate(runtime.catalogue, runtime.calendar, table, deployment.name),

@@ -51,6 +51,18 @@ def command_from(commands: Topic, record: Record) -> Command | None:
     return FromIntake(command)
 
 
+def core_of(catalogue: Catalogue, calendar: WorkingCalendar, table: TopicTable, deployment: str) -> Core:
+    """Return the core of `deployment`, which decides the tasks that the table sends it."""
+
+    def serves(level: int, division: str) -> bool:
+        try:
+            return table.destination(level, division).deployment == deployment
+        except LookupError:
+            return False
+
+    return Core(catalogue, calendar, deployment, serves)
+
+
 def aggregate(
     catalogue: Catalogue, calendar: WorkingCalendar, table: TopicTable, deployment: str
 ) -> Aggregate[TasksState, Command, ApprovalEvent]:
@@ -59,7 +71,7 @@ def aggregate(
         state_type=TasksState,
         event_type=ApprovalEvent,
         command_from=partial(command_from, table.topics[table.commands_topic(deployment)]),
-        decide=Core(catalogue, calendar, deployment).decide,
+        decide=core_of(catalogue, calendar, table, deployment).decide,
         evolve=evolve,
         react=react,
         timer_command=TimerDue,

@@ -2,16 +2,23 @@
 
 Rule 1: a query answers from what is committed here, and says which event it reflects.
 Rule 2: a change goes the way of every client's: onto the commands topic, and the answer is the kept outcome.
+Rule 3: of several at once (批量办理) each has its own outcome; a refusal is one, and holds nothing else up. What cannot
+be sent at all, or has no outcome in time, ends the call: then the same commands are sent again, to the same effect.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import NoReturn
 
 import grpc
 import grpc.aio
 
 from onematter.approval import store
+from onematter.approval.core import DECIDE
+from onematter.approval.desk import Desk
+from onematter.approval.reckoning import clocks_of
 from onematter.approval.v1 import approval_service_pb2 as messages
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.approval.v1.approval_service_pb2_grpc import (
@@ -19,15 +26,22 @@ from onematter.approval.v1.approval_service_pb2_grpc import (
     add_ApprovalServiceServicer_to_server,
 )
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState
+from onematter.backbone import errors
 from onematter.backbone.doors import Doors, Queries, abort_invalid, abort_not_found, as_of
+from onematter.backbone.ports import Unavailable
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.outcome_pb2 import Outcome, Reason
 from onematter.contracts.times import unix_ms
+from onematter.law import explaining
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
+MAX_DECISIONS = 100
 # RFC 3339 ends with the year 9999, and so does google.protobuf.Timestamp.
 _MAX_SECONDS = 253_402_300_799
+
+# What HandleTask takes: every command but intake's, and those that have a call of their own.
+HANDLED = frozenset(DECIDE) - {"claim_task", "decide_task"}
 
 SERVICE_NAME = messages.DESCRIPTOR.services_by_name["ApprovalService"].full_name
 
@@ -45,10 +59,11 @@ class Malformed(ValueError):
 class ApprovalServicer(ApprovalServiceServicer):
     """One deployment's tasks. Refusals, back-pressure and absent dependencies abort the call in `Doors`."""
 
-    def __init__(self, doors: Doors, queries: Queries, deployment: str, commands_topic: str, events_topic: str) -> None:
+    def __init__(self, doors: Doors, queries: Queries, desk: Desk, commands_topic: str, events_topic: str) -> None:
         self._doors = doors
         self._queries = queries
-        self._deployment = deployment
+        self._desk = desk
+        self._deployment = desk.deployment
         self._commands_topic = commands_topic
         self._events_topic = events_topic
 
@@ -73,7 +88,10 @@ class ApprovalServicer(ApprovalServiceServicer):
     async def GetTask(
         self, request: messages.GetTaskRequest, context: grpc.aio.ServicerContext
     ) -> messages.GetTaskResponse:
-        """Return one task, also one decided by rule. NOT_FOUND when this deployment has no such task."""
+        """Return one task, also one decided by rule, with how its deadlines come about.
+
+        NOT_FOUND when this deployment has no such task.
+        """
         try:
             for field in ("matter_id", "item_id"):
                 _check_text(field, getattr(request, field), required=True)
@@ -84,7 +102,9 @@ class ApprovalServicer(ApprovalServiceServicer):
             state, ledger = found
             for task in TasksState.FromString(state).tasks:
                 if task.item_id == request.item_id:
-                    return messages.GetTaskResponse(task=self._view(request.matter_id, task, ledger))
+                    view = self._view(request.matter_id, task, ledger)
+                    view.deadline_explanation_json = explanation_of(self._desk, task)
+                    return messages.GetTaskResponse(task=view)
         return await abort_not_found(context, "task", "item_id")
 
     async def ClaimTask(
@@ -98,6 +118,50 @@ class ApprovalServicer(ApprovalServiceServicer):
     ) -> messages.DecideTaskResponse:
         """Decide a task, finally."""
         return messages.DecideTaskResponse(outcome=await self._ask(request.command, "decide_task", context))
+
+    async def HandleTask(
+        self, request: messages.HandleTaskRequest, context: grpc.aio.ServicerContext
+    ) -> messages.HandleTaskResponse:
+        """Do with a task whatever else may be done with it."""
+        try:
+            name = check_handled(request.command)
+        except Malformed as malformed:
+            await _abort(context, malformed)
+        return messages.HandleTaskResponse(outcome=await self._ask(request.command, name, context))
+
+    async def DecideTasks(
+        self, request: messages.DecideTasksRequest, context: grpc.aio.ServicerContext
+    ) -> messages.DecideTasksResponse:
+        """Decide several tasks, of any matters; the outcomes stand in the order of the commands."""
+        try:
+            check_decisions(request)
+        except Malformed as malformed:
+            await _abort(context, malformed)
+        seconds = context.time_remaining()
+        asked = (
+            self._doors.outcome(
+                self._commands_topic,
+                command.matter_id,
+                command,
+                principal=command.actor.principal,
+                request_id=command.request_id,
+                seconds=seconds,
+            )
+            for command in request.commands
+        )
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Unavailable):
+                await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(outcome), 2)
+            if isinstance(outcome, TimeoutError):
+                await errors.abort(
+                    context,
+                    grpc.StatusCode.DEADLINE_EXCEEDED,
+                    "not every outcome is there yet; the commands may stand: ask again with the same request_ids",
+                )
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return messages.DecideTasksResponse(outcomes=[one for one in outcomes if isinstance(one, Outcome)])
 
     async def _ask(self, command: ApprovalCommand, name: str, context: grpc.aio.ServicerContext) -> Outcome:
         try:
@@ -124,19 +188,51 @@ def add_to(server: grpc.aio.Server, servicer: ApprovalServicer) -> None:
     add_ApprovalServiceServicer_to_server(servicer, server)
 
 
-def check_command(command: ApprovalCommand, name: str) -> None:
+def check_command(command: ApprovalCommand, name: str, path: str = "command") -> None:
     """Check what must be there for a command to be sent at all; the rest is the core's. Raises Malformed.
 
-    A call whose oneof is empty means the command that it is named after.
+    A call whose oneof is empty means the command that it is named after. `path` is the command's in the request.
     """
     sent = command.WhichOneof("command")
     if sent not in (None, name):
-        raise Malformed(f"command.{sent}", Reason.REASON_FIELD_MALFORMED, {"allowed": name})
+        raise Malformed(f"{path}.{sent}", Reason.REASON_FIELD_MALFORMED, {"allowed": name})
     for field in ("matter_id", "request_id"):
-        _check_text(f"command.{field}", getattr(command, field), required=True)
-    _check_text("command.actor.principal", command.actor.principal, required=True)
+        _check_text(f"{path}.{field}", getattr(command, field), required=True)
+    _check_text(f"{path}.actor.principal", command.actor.principal, required=True)
     if sent is None:
         getattr(command, name).SetInParent()
+
+
+def check_handled(command: ApprovalCommand) -> str:
+    """Return the name of a command for HandleTask. Raises Malformed for one with a call of its own, or intake's."""
+    name = command.WhichOneof("command")
+    if name is None:
+        raise Malformed("command", Reason.REASON_FIELD_MISSING)
+    if name not in HANDLED:
+        raise Malformed(f"command.{name}", Reason.REASON_FIELD_MALFORMED, {"allowed": ", ".join(sorted(HANDLED))})
+    return name
+
+
+def check_decisions(request: messages.DecideTasksRequest) -> None:
+    """Check that there are 1 to MAX_DECISIONS decisions that can be sent. Raises Malformed."""
+    if not request.commands:
+        raise Malformed("commands", Reason.REASON_FIELD_MISSING)
+    if len(request.commands) > MAX_DECISIONS:
+        raise Malformed("commands", Reason.REASON_FIELD_TOO_LONG, {"limit": str(MAX_DECISIONS)})
+    for position, command in enumerate(request.commands):
+        check_command(command, "decide_task", f"commands[{position}]")
+
+
+def explanation_of(desk: Desk, task: TaskState) -> str:
+    """Return how the legal and the promised deadline of a task come about, as JSON; empty for one decided by rule."""
+    if not task.HasField("opened"):
+        return ""
+    clocks = clocks_of(desk, task)
+    told = {
+        name: explaining.document(explaining.explain(period, desk.calendar))
+        for name, period in (("legal", clocks.legal), ("promised", clocks.promised))
+    }
+    return json.dumps(told, ensure_ascii=False)
 
 
 def wanted_of(request: messages.ListTasksRequest) -> store.Wanted:
@@ -148,7 +244,11 @@ def wanted_of(request: messages.ListTasksRequest) -> store.Wanted:
         raise Malformed("page_size", Reason.REASON_FIELD_MALFORMED, {"rule": f"1 to {MAX_PAGE_SIZE}"})
     statuses = frozenset[int](request.statuses)
     if not statuses <= store.WAITING | store.ENDED:
-        raise Malformed("statuses", Reason.REASON_FIELD_MALFORMED, {"allowed": "OPEN, CLAIMED, DECIDED, RECALLED"})
+        raise Malformed(
+            "statuses",
+            Reason.REASON_FIELD_MALFORMED,
+            {"allowed": "OPEN, CLAIMED, SUSPENDED, DECIDED, RECALLED, REVOKED"},
+        )
     for field in ("division", "department", "matter_id"):
         _check_text(field, getattr(request, field))
     deadline_before_unix_ms = None

@@ -2,7 +2,9 @@
 
 Rule 1: a task decided by rule has no row; nobody ever looks for it in an inbox.
 Rule 2: rows follow the state and can be made again from it; a row is replaced whole.
-Rule 3: lists go by keyset (promised deadline, matter, item): a page costs the same wherever it stands.
+Rule 3: lists go by keyset (promised deadline, matter, item): a page costs the same wherever it stands. A task whose
+clocks stand still has no deadline and stands behind all that have one.
+Rule 4: a row is its department's and division's who have the task now.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from onematter.approval.core import item_of
+from onematter.approval.checks import department_of, division_of, item_of
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState, TaskStatus
 from onematter.backbone.service import Change, Transaction
@@ -21,20 +23,30 @@ from onematter.contracts.times import unix_ms
 
 UPSERT: LiteralString = """
     INSERT INTO tasks (matter_id, item_id, level, division, department, status, promised_deadline_unix_ms,
-                       legal_deadline_unix_ms, matter_code, claimed_by, task)
+                       legal_deadline_unix_ms, matter_code, claimed_by, provisional, task)
     SELECT * FROM unnest(%b::text[], %b::text[], %b::smallint[], %b::text[], %b::text[], %b::smallint[],
-                         %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::bytea[])
+                         %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::boolean[], %b::bytea[])
     ON CONFLICT (matter_id, item_id) DO UPDATE
     SET level = excluded.level, division = excluded.division, department = excluded.department,
         status = excluded.status, promised_deadline_unix_ms = excluded.promised_deadline_unix_ms,
         legal_deadline_unix_ms = excluded.legal_deadline_unix_ms, matter_code = excluded.matter_code,
-        claimed_by = excluded.claimed_by, task = excluded.task
+        claimed_by = excluded.claimed_by, provisional = excluded.provisional, task = excluded.task
 """
 
-COUNT_WAITING: LiteralString = "SELECT count(*) FROM tasks WHERE status IN (1, 2)"
+COUNT_WAITING: LiteralString = "SELECT count(*) FROM tasks WHERE status IN (1, 2, 5)"
 
-WAITING = frozenset({TaskStatus.TASK_STATUS_OPEN, TaskStatus.TASK_STATUS_CLAIMED})
-ENDED = frozenset({TaskStatus.TASK_STATUS_DECIDED, TaskStatus.TASK_STATUS_RECALLED})
+# Tasks whose deadlines rest on a calendar that was not official, behind a place; the condition is that of an index.
+PROVISIONAL: LiteralString = """
+    SELECT matter_id, item_id, task FROM tasks
+    WHERE provisional AND status IN (1, 2, 5) AND (matter_id, item_id) > (%s, %s)
+    ORDER BY matter_id, item_id LIMIT %s
+"""
+
+WAITING = frozenset({TaskStatus.TASK_STATUS_OPEN, TaskStatus.TASK_STATUS_CLAIMED, TaskStatus.TASK_STATUS_SUSPENDED})
+ENDED = frozenset({TaskStatus.TASK_STATUS_DECIDED, TaskStatus.TASK_STATUS_RECALLED, TaskStatus.TASK_STATUS_REVOKED})
+
+# The end of the year 9999, the last that a Timestamp knows: behind every deadline.
+NO_DEADLINE_UNIX_MS = 253_402_300_799_000
 
 _MAX_UNIX_MS = 2**63 - 1
 
@@ -86,18 +98,19 @@ def rows_of(changes: Sequence[Change[TasksState, ApprovalEvent]]) -> list[tuple[
 
 
 def _row(matter_id: str, task: TaskState) -> tuple[object, ...]:
-    item = item_of(task)
+    deadlines = task.deadlines
     return (
         matter_id,
         task.item_id,
-        item.level,
-        item.division,
-        item.department,
+        item_of(task).level,
+        division_of(task),
+        department_of(task),
         task.status,
-        unix_ms(task.opened.promised_deadline),
-        unix_ms(task.opened.legal_deadline),
+        unix_ms(deadlines.promised) if deadlines.HasField("promised") else NO_DEADLINE_UNIX_MS,
+        unix_ms(deadlines.legal) if deadlines.HasField("legal") else NO_DEADLINE_UNIX_MS,
         task.opened.matter_code,
         task.claimed_by.principal,
+        deadlines.provisional,
         task.SerializeToString(),
     )
 
@@ -111,9 +124,9 @@ def list_statement(wanted: Wanted) -> tuple[LiteralString, list[Any]]:
     params: list[Any] = [sorted(wanted.statuses)]
     # Said in literals too: the planner takes a partial index only for a condition that it can read.
     if wanted.statuses <= WAITING:
-        conditions.append("t.status IN (1, 2)")
+        conditions.append("t.status IN (1, 2, 5)")
     elif wanted.statuses <= ENDED:
-        conditions.append("t.status IN (3, 4)")
+        conditions.append("t.status IN (3, 4, 6)")
     if wanted.level:
         conditions.append("t.level = %s")
         params.append(wanted.level)
@@ -145,7 +158,9 @@ def list_statement(wanted: Wanted) -> tuple[LiteralString, list[Any]]:
 
 def place_of(matter_id: str, task: TaskState) -> Place:
     """Return a task's place in every list."""
-    return Place(unix_ms(task.opened.promised_deadline), matter_id, task.item_id)
+    promised = task.deadlines.promised
+    due = unix_ms(promised) if task.deadlines.HasField("promised") else NO_DEADLINE_UNIX_MS
+    return Place(due, matter_id, task.item_id)
 
 
 def encode_token(place: Place) -> str:

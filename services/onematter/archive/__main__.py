@@ -14,9 +14,10 @@ GATHER_SECONDS = 0.5
 
 def build(runtime: Runtime) -> Parts:
     """Return the parts of the deployment that `runtime` names."""
+    servicer = ArchiveServicer(runtime.queries, runtime.table, runtime.calendar, runtime.clock)
     return Parts(
         aggregate=handlers.aggregate(),
-        add_servicers=partial(add_to, servicer=ArchiveServicer(runtime.queries)),
+        add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
         gather_seconds=GATHER_SECONDS,
     )

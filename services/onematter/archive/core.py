@@ -1,7 +1,8 @@
 """Decide when the record of a matter (档案) is sealed (归档). Pure.
 
 Rule 1: every record of a stream is a leaf, of whatever type; leaves of a stream stand in the order of its sequence.
-Rule 2: a matter is sealed when its manifest is there and every stream of it has reached its last record; once.
+Rule 2: a matter is sealed when its manifest is there and every stream of it has reached its last record; once. The
+manifest comes with what ends a matter: its one result, or the refusal to accept it (不予受理).
 Rule 3: the root covers the manifest alone, ordered by (writer, topic, sequence). What comes later (notices, late
 refusals) belongs to the case file and changes no seal.
 Rule 4: a record that was dropped leaves a hole, and a manifest with a hole is never sealed.
@@ -16,7 +17,7 @@ from onematter.archive.v1.archive_events_pb2 import RecordEvent
 from onematter.archive.v1.archive_state_pb2 import RecordState, StreamLeaves
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, TimerDue
-from onematter.intake.v1.intake_events_pb2 import MatterEvent
+from onematter.intake.v1.intake_events_pb2 import AcceptanceRefused, MatterCompleted, MatterEvent
 from onematter.law import merkle
 
 _DIGEST = merkle.DIGEST_BYTES
@@ -25,20 +26,20 @@ UNKNOWN_LEAF = bytes(_DIGEST)
 
 
 class ArchiveRecord(NamedTuple):
-    """Take a record into the archive. `completed`: the record, when it is the matter's one result."""
+    """Take a record into the archive. `ending`: the record, when it ends the matter and names its manifest."""
 
     writer: str
     topic: str
     sequence: int
     leaf: bytes
-    completed: MatterEvent | None
+    ending: MatterEvent | None
 
 
 Command = ArchiveRecord | TimerDue
 
 
 def absorb(state: RecordState, command: Command, context: Context) -> RecordState:  # noqa: ARG001
-    """Append the record's leaf to its stream, and keep the manifest when the one result arrives.
+    """Append the record's leaf to its stream, and keep the manifest when what ends the matter arrives.
 
     Changes `state` in place and returns it: the unit of work owns the state that it passes, and drops it on failure.
     Raises AssertionError for a sequence whose leaf is there already.
@@ -53,12 +54,13 @@ def absorb(state: RecordState, command: Command, context: Context) -> RecordStat
     if skipped < 0:
         raise AssertionError(f"sequence {command.sequence} of a stream is archived already")
     stream.digests = digests + UNKNOWN_LEAF * skipped + command.leaf if skipped else digests + command.leaf
-    if command.completed is not None and not state.manifest:
-        completed = command.completed.matter_completed
-        state.manifest.extend(sorted(completed.manifest, key=_stream_of))
-        state.completed.CopyFrom(command.completed.time)
-        state.handed_in.CopyFrom(completed.handed_in)
-        state.matter_number = completed.matter_number
+    if command.ending is not None and not state.manifest:
+        end = ending_of(command.ending)
+        assert end is not None, "an event that ends no matter"
+        state.manifest.extend(sorted(end.manifest, key=_stream_of))
+        state.completed.CopyFrom(command.ending.time)
+        state.handed_in.CopyFrom(end.handed_in)
+        state.matter_number = end.matter_number
     return state
 
 
@@ -92,6 +94,17 @@ def evolve(state: RecordState, event: RecordEvent) -> RecordState:
 def react(state: RecordState, event: RecordEvent) -> Effects:  # noqa: ARG001
     """Return nothing: the seal is told, and asks nothing of anybody."""
     return NO_EFFECTS
+
+
+def ending_of(event: MatterEvent) -> MatterCompleted | AcceptanceRefused | None:
+    """Return what ends the matter and names its manifest; None for every other event."""
+    match event.WhichOneof("event"):
+        case "matter_completed":
+            return event.matter_completed
+        case "acceptance_refused":
+            return event.acceptance_refused
+        case _:
+            return None
 
 
 def leaves_under(manifest: Iterable[StreamPosition], streams: Iterable[StreamLeaves]) -> list[bytes] | None:

@@ -1,13 +1,18 @@
 """ArchiveService over gRPC: case files and receipts, from what is committed here.
 
 Rule 1: a receipt exists from the seal on; a case file from the first record on, whole when it carries its seal.
+Rule 2: accountable time is found anew from the records at every request, so it never disagrees with them. It is left
+out while the records, or the calendar, do not reach that far; the case file is given all the same.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import grpc.aio
 
 from onematter.archive import store
+from onematter.archive.accounting import account, messages_of
 from onematter.archive.core import leaves_under
 from onematter.archive.v1 import archive_service_pb2 as messages
 from onematter.archive.v1.archive_service_pb2_grpc import (
@@ -15,9 +20,12 @@ from onematter.archive.v1.archive_service_pb2_grpc import (
     add_ArchiveServiceServicer_to_server,
 )
 from onematter.archive.v1.archive_state_pb2 import RecordState
+from onematter.backbone.clock import Clock
 from onematter.backbone.doors import Queries
 from onematter.backbone.errors import abort_invalid, abort_not_found
 from onematter.common.v1.outcome_pb2 import Reason
+from onematter.contracts.topics import TopicTable
+from onematter.law.calendar import CalendarMissing, WorkingCalendar
 
 SERVICE_NAME = messages.DESCRIPTOR.services_by_name["ArchiveService"].full_name
 
@@ -25,20 +33,24 @@ SERVICE_NAME = messages.DESCRIPTOR.services_by_name["ArchiveService"].full_name
 class ArchiveServicer(ArchiveServiceServicer):
     """Answers from the archive's database alone."""
 
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
+    def __init__(self, queries: Queries, table: TopicTable, calendar: WorkingCalendar, clock: Clock) -> None:
+        self._queries, self._table, self._calendar, self._clock = queries, table, calendar, clock
 
     async def GetCaseFile(
         self, request: messages.GetCaseFileRequest, context: grpc.aio.ServicerContext
     ) -> messages.GetCaseFileResponse:
-        """Return every record that has arrived of a matter. NOT_FOUND when none has."""
+        """Return every record that has arrived of a matter, and whose its time was. NOT_FOUND when none has."""
         state = await self._state(request.matter_id, context)
         # Read after the state: records are only ever added, so a seal never comes without its records.
         rows = await self._queries.rows(store.SELECT, [request.matter_id])
         case = store.case_file(request.matter_id, (row[0] for row in rows))
         if state.HasField("seal"):
             case.seal.CopyFrom(state.seal)
-        return messages.GetCaseFileResponse(case_file=case)
+        response = messages.GetCaseFileResponse(case_file=case)
+        with suppress(CalendarMissing):
+            found = account(case.records, self._table, self._calendar, self._clock.now_unix_ms())
+            response.accountable_time.extend(messages_of(found))
+        return response
 
     async def GetReceipt(
         self, request: messages.GetReceiptRequest, context: grpc.aio.ServicerContext

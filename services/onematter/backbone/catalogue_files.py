@@ -183,6 +183,10 @@ def _departments_named(document: Document) -> list[tuple[str, str]]:
     named = [("lead_department", document["lead_department"])]
     for index, item in enumerate(document["items"]):
         named.append((f"items[{index}].department", item["department"]))
+        if "supervised_by" in item:
+            named.append((f"items[{index}].supervised_by", item["supervised_by"]))
+        asked = item.get("opinions", {}).get("departments", ())
+        named += [(f"items[{index}].opinions.departments[{place}]", code) for place, code in enumerate(asked)]
     for index, material in enumerate(document["materials"]):
         if "share_source" in material:
             named.append((f"materials[{index}].share_source", material["share_source"]))

@@ -140,20 +140,10 @@ class Doors:
                 context, grpc.StatusCode.RESOURCE_EXHAUSTED,
                 "hand-ins wait while accepted matters catch up; try again in 5 s, with the same request_id", 5,
             )  # fmt: skip
-        value = message.SerializeToString(deterministic=True)
-        malformed = malformed_request(message, len(value))
-        if malformed is not None:
-            await errors.abort_refused(context, malformed)
-        remaining = context.time_remaining()
-        seconds = DEFAULT_DEADLINE_SECONDS if remaining is None else min(remaining, DEFAULT_DEADLINE_SECONDS)
-        wanted = (key, principal, request_id, hashlib.sha256(value).digest())
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(wanted, []).append(future)
-        self._asked.set()
         try:
-            async with asyncio.timeout(max(0.001, seconds - 0.05)):
-                await self._write(topic, key, value, _type(message), request_id)
-                outcome = await future
+            outcome = await self.outcome(
+                topic, key, message, principal=principal, request_id=request_id, seconds=context.time_remaining()
+            )
         except TimeoutError:
             await errors.abort(
                 context, grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -161,15 +151,45 @@ class Doors:
             )  # fmt: skip
         except Unavailable as error:
             await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), 2)
+        if outcome.HasField("refused"):
+            await errors.abort_refused(context, outcome.refused)
+        return outcome
+
+    async def outcome(
+        self, topic: str, key: str, message: Message, *, principal: str, request_id: str, seconds: float | None
+    ) -> Outcome:
+        """The command's outcome, a refusal too; of what is not even sent, an outcome that nothing tells.
+
+        `seconds`: how long to wait, at most and by default DEFAULT_DEADLINE_SECONDS. Raises TimeoutError when there is
+        none by then, Unavailable when a dependency is away; in both cases the command may stand.
+        """
+        value = message.SerializeToString(deterministic=True)
+        malformed = malformed_request(message, len(value))
+        if malformed is not None:
+            return Outcome(principal=principal, request_id=request_id, matter_id=key, refused=malformed)
+        seconds = DEFAULT_DEADLINE_SECONDS if seconds is None else min(seconds, DEFAULT_DEADLINE_SECONDS)
+        wanted = (key, principal, request_id, hashlib.sha256(value).digest())
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(wanted, []).append(future)
+        self._asked.set()
+        try:
+            async with asyncio.timeout(max(0.001, seconds - 0.05)):
+                await self._write(topic, key, value, _type(message), request_id)
+                return await future
         finally:
             futures = self._waiting.get(wanted, [])
             if future in futures:
                 futures.remove(future)
             if not futures:
                 self._waiting.pop(wanted, None)
-        if outcome.HasField("refused"):
-            await errors.abort_refused(context, outcome.refused)
-        return outcome
+
+    async def tell(self, topic: str, key: str, message: Message, *, request_id: str) -> None:
+        """Write a command and return when the broker has it; its outcome is kept like every other's.
+
+        Raises Unavailable.
+        """
+        value = message.SerializeToString(deterministic=True)
+        await self._write(topic, key, value, _type(message), request_id)
 
     async def _write(self, topic: str, key: str, value: bytes, kind: str, request_id: str) -> None:
         loop = asyncio.get_running_loop()

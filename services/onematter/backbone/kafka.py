@@ -6,6 +6,7 @@ Rule 3: a lane has the same partition of every input topic, or the assignment is
 Rule 4: after a produce error the producer is thrown away; a new one sends the whole suffix again.
 Rule 5: while events lag, submissions wait.
 Rule 6: where nobody waits for the step, a batch gathers for a while: one write does for many records of a matter.
+Rule 7: a record's time is the broker's, shifted by the Clock; the real one shifts nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from onematter.backbone.clock import Clock
 from onematter.backbone.ports import Identity, Unavailable, WrongCluster
 from onematter.backbone.records import DeadRecord, Record, Sending, headers_of, read
 from onematter.contracts.connections import KafkaConnection
@@ -75,10 +77,17 @@ class KafkaLog:
     """The Log port for one member of a deployment's consumer group."""
 
     def __init__(
-        self, connection: KafkaConnection, deployment: str, table: TopicTable, *, gather_seconds: float = 0.0
+        self,
+        connection: KafkaConnection,
+        deployment: str,
+        table: TopicTable,
+        *,
+        gather_seconds: float = 0.0,
+        clock: Clock | None = None,
     ) -> None:
         self.deployment = deployment
         self._connection, self._table = connection, table
+        self._clock = clock or Clock()
         self._gather_seconds = gather_seconds
         self._topics = table.inputs(deployment)
         self._events_topic = table.events_topic(deployment)
@@ -160,6 +169,7 @@ class KafkaLog:
             return []
         messages = cast("list[_Message]", [first, *self._consumer.consume(max_records - 1, self._gather_seconds)])
         records: list[Record | DeadRecord] = []
+        shift_ms = self._clock.shift_ms
         for message in messages:
             error = message.error()
             if error is not None:
@@ -170,7 +180,8 @@ class KafkaLog:
             if kind != TIMESTAMP_LOG_APPEND_TIME:
                 raise WrongCluster(f"topic {topic} keeps senders' times; set message.timestamp.type=LogAppendTime")
             self._positions[topic, partition] = offset + 1
-            records.append(read(topic, partition, offset, timestamp, message.key(), message.value(), message.headers()))
+            legal_ms = timestamp + shift_ms
+            records.append(read(topic, partition, offset, legal_ms, message.key(), message.value(), message.headers()))
         self._housekeeping()
         return records
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from onematter.backbone.clock import Clock
 from onematter.backbone.kafka import KafkaLog
 from onematter.backbone.metrics import Metrics
 from onematter.backbone.ports import Unavailable, WrongCluster
@@ -75,11 +76,13 @@ class Loop(threading.Thread):
         max_batch: int,
         observe: Callable[[Change[Any, Any]], None] | None = None,
         on_fatal: Callable[[str], None],
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(name="loop", daemon=True)
         self._unit, self._make_log, self._store, self._metrics = unit, log, store, metrics
         self._observer = MetricsObserver(metrics, unit, observe)
         self._max_batch, self._on_fatal = max_batch, on_fatal
+        self._clock = clock or Clock()
         self._stopping = threading.Event()
         self._progress = time.monotonic()
         self._log: KafkaLog | None = None
@@ -119,7 +122,7 @@ class Loop(threading.Thread):
     def _run(self, log: KafkaLog) -> None:
         worker = Worker(
             self._unit, log, self._store, self._observer,
-            clock_unix_ms=lambda: int(time.time() * 1000), max_batch=self._max_batch,
+            clock_unix_ms=self._clock.now_unix_ms, max_batch=self._max_batch,
         )  # fmt: skip
         backoff = 0.1
         while not (self._stopping.is_set() and worker.phase in (Phase.POLL, Phase.TAKE)):
@@ -153,7 +156,7 @@ class Loop(threading.Thread):
 
     def _gauge(self, worker: Worker[Any, Any, Any], log: KafkaLog) -> None:
         oldest = worker.oldest_unix_ms()
-        age = 0.0 if oldest is None else max(0.0, time.time() - oldest / 1000)
+        age = 0.0 if oldest is None else max(0.0, (self._clock.now_unix_ms() - oldest) / 1000)
         self._metrics["oldest_unprocessed_age_seconds"].set(age)
         self.flushed = worker.flushed
         self._metrics["lag_records"].set(log.lag)

@@ -25,7 +25,7 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     buckets: Sequence[float] = ()
-    services: tuple[str, ...] = ("intake", "approval", "notification", "archive")
+    services: tuple[str, ...] = ("intake", "approval", "notification", "archive", "exchange")
 
 
 METRICS = (
@@ -63,6 +63,26 @@ METRICS = (
     ),
     Metric(
         "onematter_notices_total", "counter", "Notices by kind and result.", ("kind", "result"), (), ("notification",)
+    ),
+    Metric(
+        "onematter_sharing_calls_total", "counter", "Calls to the data-exchange platform, by source and result.",
+        ("source", "result"), (), ("exchange",),
+    ),
+    Metric(
+        "onematter_sharing_call_duration_seconds", "histogram", "Time of calls to the platform, by source.",
+        ("source",), SECONDS, ("exchange",),
+    ),
+    Metric(
+        "onematter_sharings_total", "counter", "Materials that were asked of a source, by what came of it.",
+        ("source", "result"), (), ("exchange",),
+    ),
+    Metric(
+        "onematter_sharing_calls_due", "gauge", "Calls to the platform that are due and not made.",
+        (), (), ("exchange",),
+    ),
+    Metric(
+        "onematter_sharing_circuits_open", "gauge", "Sources that are not called for a while, since calls failed.",
+        (), (), ("exchange",),
     ),
     Metric("onematter_door_requests_total", "counter", "gRPC requests by method and code.", ("method", "code")),
     Metric("onematter_door_duration_seconds", "histogram", "Time of gRPC requests.", ("method",), SECONDS),

@@ -11,8 +11,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from onematter.backbone import catalogue_files, revision
+from onematter.backbone.clock import Clock
 from onematter.backbone.doors import Doors, Queries
 from onematter.backbone.http import HealthServer
 from onematter.backbone.interceptor import Edge
@@ -30,7 +31,7 @@ from onematter.backbone.metrics import Metrics
 from onematter.backbone.operations import OperationsServicer
 from onematter.backbone.ports import Unavailable
 from onematter.backbone.service import Aggregate, Change
-from onematter.backbone.settings import Settings
+from onematter.backbone.settings import Settings, SettingWrong
 from onematter.backbone.store import PostgresStore
 from onematter.backbone.unit import UnitOfWork
 from onematter.backbone.v1 import operations_service_pb2, operations_service_pb2_grpc
@@ -59,12 +60,14 @@ class Runtime:
     doors: Doors
     queries: Queries
     metrics: Metrics
+    clock: Clock
 
 
 @dataclass(frozen=True)
 class Parts:
     """What a service's wiring gives. `observe` sees every change with an event after its commit; `gauge` runs every
-    few seconds. `gather_seconds`: how long a batch waits for more; it may then be GATHERED_BATCHES times as large."""
+    few seconds. `gather_seconds`: how long a batch waits for more; it may then be GATHERED_BATCHES times as large.
+    `background` runs as long as the process does; that it ends is fatal."""
 
     aggregate: Aggregate[Any, Any, Any]
     add_servicers: Callable[[grpc.aio.Server], None]
@@ -72,6 +75,7 @@ class Parts:
     observe: Callable[[Change[Any, Any]], None] | None = None
     gauge: Callable[[], Awaitable[None]] | None = None
     gather_seconds: float = 0.0
+    background: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 def run(service: str, build: Callable[[Runtime], Parts]) -> None:
@@ -85,7 +89,7 @@ def run(service: str, build: Callable[[Runtime], Parts]) -> None:
         )
         _collect_seldom()
         code = asyncio.run(_serve(service, settings, build))
-    except (SettingMissing, revision.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
+    except (SettingMissing, SettingWrong, revision.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
         print(f"onematter.{service}: {error}", file=sys.stderr)
         sys.exit(1)
     logging.shutdown()
@@ -101,6 +105,7 @@ def _collect_seldom() -> None:
 
 
 async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Parts]) -> int:
+    clock = settings.clock()
     topics = table()
     deployment = topics.deployments.get(settings.deployment)
     if deployment is None or deployment.service != service:
@@ -120,15 +125,16 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
         doors = Doors(settings.kafka, topics, queries, lambda: loop.paused)
         doors.start()
         stack.push_async_callback(doors.stop)
-        parts = build(Runtime(settings, deployment, topics, catalogue, calendar, doors, queries, metrics))
+        parts = build(Runtime(settings, deployment, topics, catalogue, calendar, doors, queries, metrics, clock))
         loop = Loop(
             UnitOfWork(parts.aggregate, deployment.name, topics),
-            lambda: KafkaLog(settings.kafka, deployment.name, topics, gather_seconds=parts.gather_seconds),
+            lambda: KafkaLog(settings.kafka, deployment.name, topics, gather_seconds=parts.gather_seconds, clock=clock),
             PostgresStore(settings.database.url, deployment.schema, parts.aggregate.project),
             metrics,
             max_batch=settings.max_batch * (GATHERED_BATCHES if parts.gather_seconds else 1),
             observe=parts.observe,
             on_fatal=ending.fail,
+            clock=clock,
         )
         http = HealthServer(settings.metrics_address, metrics, lambda: loop.alive, lambda: loop.ready)
         stack.callback(http.stop)
@@ -137,12 +143,30 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
         loop.start()
         stack.push_async_callback(asyncio.to_thread, loop.stop)
         logger.info("%s: gRPC %s, metrics http://%s/metrics", deployment.name, settings.grpc_address, http.address)
-        gauges = asyncio.create_task(_gauges(loop, parts, queries, metrics, probe))
+        gauges = asyncio.create_task(_gauges(loop, parts, queries, metrics, probe, clock))
         stack.callback(gauges.cancel)
+        if parts.background is not None:
+            stack.push_async_callback(_end, asyncio.create_task(_in_background(parts.background, ending)))
         await ending.wait()
     if ending.reason:
         print(f"onematter.{service}: {ending.reason}", file=sys.stderr)
     return 1 if ending.reason else 0
+
+
+async def _in_background(work: Callable[[], Coroutine[Any, Any, None]], ending: End) -> None:
+    """Do the service's own work beside the loop; without it the process must not seem well."""
+    try:
+        await work()
+        ending.fail("the background work ended")
+    except Exception as error:
+        logger.exception("the background work ended")
+        ending.fail(f"the background work ended: {type(error).__name__}")
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 class End:
@@ -196,7 +220,7 @@ async def _grpc_server(
 
 
 async def _gauges(
-    loop: Loop, parts: Parts, queries: Queries, metrics: Metrics, probe: health.aio.HealthServicer
+    loop: Loop, parts: Parts, queries: Queries, metrics: Metrics, probe: health.aio.HealthServicer, clock: Clock
 ) -> None:
     """What is cheaper to ask for now and then than to count."""
     while True:
@@ -209,7 +233,8 @@ async def _gauges(
                 "SELECT (SELECT count(DISTINCT (matter_id, writer, topic)) FROM parked),"
                 " (SELECT coalesce(extract(epoch FROM now() - min(created)), 0)::float8 FROM outbox JOIN lanes"
                 "   USING (lane) WHERE position >= sent_position),"
-                " (SELECT count(*) FROM timers WHERE due_unix_ms < extract(epoch FROM now()) * 1000 - 5000)"
+                " (SELECT count(*) FROM timers WHERE due_unix_ms < %s - 5000)",
+                (clock.now_unix_ms(),),
             )
             metrics["parked_streams"].set(parked)
             metrics["outbox_age_seconds"].set(0 if loop.ready and loop.flushed else outbox)

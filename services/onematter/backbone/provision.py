@@ -20,7 +20,7 @@ from onematter.backbone.ports import Unavailable
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection
 from onematter.contracts.topics import Topic, TopicTable, table
 
-_SERVICES_WITH_SCHEMA = ("intake", "approval", "notification", "archive")
+_SERVICES_WITH_SCHEMA = ("intake", "approval", "notification", "archive", "exchange")
 
 
 class TopicMismatch(Exception):

@@ -3,16 +3,29 @@
 ONEMATTER_DEPLOYMENT (default: the service's name), ONEMATTER_GRPC_ADDRESS (127.0.0.1:0), ONEMATTER_METRICS_ADDRESS
 (127.0.0.1:0), ONEMATTER_DATA_DIR, ONEMATTER_CATALOGUE_DIR and ONEMATTER_CALENDAR_DIR (what ships with the package when
 absent), ONEMATTER_MAX_BATCH (500), ONEMATTER_LOG_LEVEL (INFO); Kafka and PostgreSQL: contracts.connections.
+
+ONEMATTER_ENVIRONMENT is `production` unless it says `test`. ONEMATTER_TEST_CLOCK, the path of a file with an offset
+(backbone.clock), moves the time, and is refused but in a test: what a deadline rests on must not be a file.
+ONEMATTER_QUERY_KEY, or ONEMATTER_QUERY_KEY_FILE, is the secret of intake's query codes (查询密码): at least 32 bytes,
+the same for every replica. Without it nobody is told a code, and progress cannot be queried by one.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from onematter.contracts.connections import DatabaseConnection, KafkaConnection
+from onematter.backbone.clock import Clock, MovedClock, OffsetMalformed
+from onematter.contracts.connections import DatabaseConnection, KafkaConnection, setting
+
+PRODUCTION, TEST = "production", "test"
+MIN_QUERY_KEY_BYTES = 32
+
+
+class SettingWrong(ValueError):
+    """A setting is there and cannot be used; the text names it and says what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +42,13 @@ class Settings:
     calendar_dir: Path | None
     max_batch: int
     log_level: str
+    environment: str = PRODUCTION
+    test_clock: Path | None = None
+    query_key: bytes = field(default=b"", repr=False)
 
     @classmethod
     def from_environment(cls, service: str, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read them. Raises SettingMissing, naming what is absent."""
+        """Read them. Raises SettingMissing, naming what is absent, and SettingWrong."""
         deployment = environment.get("ONEMATTER_DEPLOYMENT", service)
 
         def directory(name: str) -> Path | None:
@@ -49,4 +65,35 @@ class Settings:
             calendar_dir=directory("ONEMATTER_CALENDAR_DIR"),
             max_batch=int(environment.get("ONEMATTER_MAX_BATCH", "500")),
             log_level=environment.get("ONEMATTER_LOG_LEVEL", "INFO"),
+            environment=_environment(environment),
+            test_clock=directory("ONEMATTER_TEST_CLOCK"),
+            query_key=_query_key(environment),
         )
+
+    def clock(self) -> Clock:
+        """The deployment's clock. Raises SettingWrong for a test clock that may not be, or that cannot be read."""
+        if self.test_clock is None:
+            return Clock()
+        if self.environment != TEST:
+            raise SettingWrong(
+                "ONEMATTER_TEST_CLOCK moves the time on which deadlines rest, and this is a production deployment "
+                "(ONEMATTER_ENVIRONMENT): take the test clock away, or declare a test with ONEMATTER_ENVIRONMENT=test"
+            )
+        try:
+            return MovedClock(self.test_clock)
+        except (OffsetMalformed, OSError) as error:
+            raise SettingWrong(f"ONEMATTER_TEST_CLOCK={self.test_clock}: {error}") from error
+
+
+def _environment(environment: Mapping[str, str]) -> str:
+    declared = environment.get("ONEMATTER_ENVIRONMENT") or PRODUCTION
+    if declared not in (PRODUCTION, TEST):
+        raise SettingWrong(f"ONEMATTER_ENVIRONMENT is {PRODUCTION} or {TEST}")
+    return declared
+
+
+def _query_key(environment: Mapping[str, str]) -> bytes:
+    key = setting(environment, "ONEMATTER_QUERY_KEY").encode()
+    if key and len(key) < MIN_QUERY_KEY_BYTES:
+        raise SettingWrong(f"ONEMATTER_QUERY_KEY has {len(key)} bytes; give at least {MIN_QUERY_KEY_BYTES}, at random")
+    return key

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Refused,
         Unavailable,
     )
+    from onematter.client.handling import Need
     from onematter.client.messages import MaterialFile, MaterialInput, PartyInput
     from onematter.client.sdk import OneMatter, Submission
     from onematter.client.tasks import Task
@@ -35,6 +36,7 @@ _MODULES = {
     "Invalid": "errors",
     "MaterialFile": "messages",
     "MaterialInput": "messages",
+    "Need": "handling",
     "NotFound": "errors",
     "OneMatter": "sdk",
     "OneMatterError": "errors",
@@ -51,6 +53,7 @@ __all__ = [
     "Invalid",
     "MaterialFile",
     "MaterialInput",
+    "Need",
     "NotFound",
     "OneMatter",
     "OneMatterError",

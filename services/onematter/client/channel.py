@@ -96,6 +96,17 @@ class Services:
         stub = IntakeServiceStub(self._channel("intake"))
         return self._call(stub.RecordVisit, intake.RecordVisitRequest(command=command)).outcome
 
+    def handle_matter(self, command: IntakeCommand) -> Outcome:
+        """Ask anything of a matter but to hand it in: accept, correct, refuse, supply, void, extend, deliver."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        return self._call(stub.HandleMatter, intake.HandleMatterRequest(command=command)).outcome
+
+    def query(self, matter_number: str, query_code: str) -> intake.MatterView:
+        """A matter by its printed number and query code. Raises NotFound for a wrong number and a wrong code alike."""
+        stub = IntakeServiceStub(self._channel("intake"))
+        request = intake.QueryMatterRequest(matter_number=matter_number, query_code=query_code)
+        return self._call(stub.QueryMatter, request).matter
+
     def matter(self, matter_id: str) -> intake.MatterView:
         """A matter as it is now. Raises NotFound."""
         stub = IntakeServiceStub(self._channel("intake"))
@@ -168,6 +179,18 @@ class Services:
         stub = ApprovalServiceStub(self._channel(deployment))
         return self._call(stub.DecideTask, approval.DecideTaskRequest(command=command)).outcome
 
+    def handle_task(self, deployment: str, command: ApprovalCommand) -> Outcome:
+        """Ask anything of a task but to claim or decide it."""
+        stub = ApprovalServiceStub(self._channel(deployment))
+        return self._call(stub.HandleTask, approval.HandleTaskRequest(command=command)).outcome
+
+    def decide_all(self, deployment: str, commands: Sequence[ApprovalCommand]) -> list[Outcome]:
+        """Decide 1 to 100 tasks of a deployment (批量办理). Each has its own outcome, in their order: one that is
+        refused says so there, and holds up no other.
+        """
+        stub = ApprovalServiceStub(self._channel(deployment))
+        return list(self._call(stub.DecideTasks, approval.DecideTasksRequest(commands=commands)).outcomes)
+
     def notices(self, matter_id: str) -> notification.ListNoticesResponse:
         """All notices of a matter."""
         stub = NotificationServiceStub(self._channel("notification"))
@@ -176,9 +199,13 @@ class Services:
 
     def case_file(self, matter_id: str) -> archive.CaseFile:
         """Every archived record of a matter. Raises NotFound."""
+        return self.accounted_case_file(matter_id).case_file
+
+    def accounted_case_file(self, matter_id: str) -> archive.GetCaseFileResponse:
+        """The case file, and whose the working time of the matter was. Raises NotFound."""
         stub = ArchiveServiceStub(self._channel("archive"))
         request = archive.GetCaseFileRequest(matter_id=checked_id(matter_id))
-        return self._call(stub.GetCaseFile, request).case_file
+        return self._call(stub.GetCaseFile, request)
 
     def receipt(self, matter_id: str) -> archive.Receipt:
         """The receipt of a sealed matter. Raises NotFound before the seal."""

@@ -2,7 +2,8 @@
 
 Rule 1: one partition is read, the matter's own, without a consumer group: nothing is committed, nobody else is moved.
 Rule 2: an event is given once, by its sequence in intake's stream, whatever is delivered twice.
-Rule 3: it ends with the one result, or with a refusal of the hand-in when nothing was accepted.
+Rule 3: it ends with the one result, with the refusal to accept the matter (不予受理), or with a refusal of the hand-in
+when nothing was taken.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from onematter.intake.v1.intake_events_pb2 import MatterEvent
 # How far the clocks of two brokers may lie apart.
 CLOCK_MARGIN_MS = 60_000
 _POLL_MS = 500
+_ENDS = ("matter_completed", "acceptance_refused")
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Follower:
 
     matter_id: str
     last_sequence: int = 0
-    accepted: bool = False
+    taken: bool = False
     ended: bool = False
 
     def take(self, key: bytes | None, value: bytes | None, received: headers.Headers) -> MatterEvent | None:
@@ -51,15 +53,15 @@ class Follower:
             return None
         self.last_sequence = int(number)
         kind = event.WhichOneof("event")
-        if kind == "matter_accepted":
-            self.accepted = True
-        self.ended = kind == "matter_completed" or (kind == "command_refused" and self._ends(event))
+        if kind in ("matter_received", "matter_accepted"):
+            self.taken = True
+        self.ended = kind in _ENDS or (kind == "command_refused" and self._ends(event))
         return event
 
     def _ends(self, event: MatterEvent) -> bool:
         """Whether a refusal ends the matter: it is of the hand-in, and not of a second use of its id."""
         cause = event.cause
-        if self.accepted or keys.matter_id(cause.principal, cause.request_id) != self.matter_id:
+        if self.taken or keys.matter_id(cause.principal, cause.request_id) != self.matter_id:
             return False
         return any(v.reason != Reason.REASON_REQUEST_ID_REUSED for v in event.command_refused.violations)
 

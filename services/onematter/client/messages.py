@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, Decision
 from onematter.client.errors import Invalid
-from onematter.common.v1.actor_pb2 import Actor, ActorRole, Channel, Level, Rank
+from onematter.common.v1.actor_pb2 import Actor, ActorRole, Channel, Delegation, Level, Rank
 from onematter.common.v1.application_pb2 import (
     Application,
     Fact,
@@ -32,7 +32,7 @@ from onematter.common.v1.application_pb2 import (
     TrustClass,
 )
 from onematter.contracts import headers, keys
-from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+from onematter.intake.v1.intake_commands_pb2 import CrossRegionMode, DeliveryWay, IntakeCommand, TripCause
 
 FactInput: TypeAlias = "str | bool | int | float | Sequence[str]"
 
@@ -109,8 +109,11 @@ def actor_of(
     level: str | int = 0,
     division: str = "",
     department: str = "",
+    acting_for: Delegation | None = None,
 ) -> Actor:
-    """Who acts. Raises Invalid for an unknown role, rank or level, or without a principal."""
+    """Who acts, `acting_for` somebody who is away. Raises Invalid for an unknown role, rank or level, or without a
+    principal.
+    """
     if not principal:
         raise Invalid("principal: it is empty; say who acts")
     return Actor(
@@ -120,6 +123,7 @@ def actor_of(
         level=level_number(level),
         division=division,
         department=department,
+        acting_for=acting_for,
     )
 
 
@@ -211,8 +215,16 @@ def submit_command(
     channel: str | int,
     receiving_division: str = "",
     language: str = "",
+    promised_materials: Iterable[str] = (),
+    pledged_items: Iterable[str] = (),
+    delivery: str | int = 0,
+    cross_region: str | int = 0,
 ) -> IntakeCommand:
-    """Hand in one matter (提交一件事)."""
+    """Hand in one matter (提交一件事).
+
+    `promised_materials` follow later (容缺受理), of `pledged_items` the applicant pledges that the conditions are met
+    (告知承诺). `delivery`: e_certificate, post or counter; `cross_region`: remote, relayed or joint.
+    """
     command = IntakeCommand(request_id=request_id, matter_id=keys.matter_id(actor.principal, request_id), actor=actor)
     submit = command.submit_matter
     submit.matter_code = matter_code
@@ -221,6 +233,10 @@ def submit_command(
     submit.channel = channel_number(channel)
     submit.application.CopyFrom(application)
     submit.language = language
+    submit.promised_materials.extend(promised_materials)
+    submit.pledged_items.extend(pledged_items)
+    submit.delivery = number_of(DeliveryWay, "DELIVERY_WAY_", delivery, "delivery")
+    submit.cross_region = number_of(CrossRegionMode, "CROSS_REGION_MODE_", cross_region, "cross_region")
     return command
 
 
@@ -231,11 +247,14 @@ def withdraw_command(actor: Actor, request_id: str, matter_id: str, reason: str)
     return command
 
 
-def visit_command(actor: Actor, request_id: str, matter_id: str, reason: str, division: str = "") -> IntakeCommand:
-    """Note that the applicant came in person (跑动一次)."""
+def visit_command(
+    actor: Actor, request_id: str, matter_id: str, reason: str, division: str = "", cause: str | int = 0
+) -> IntakeCommand:
+    """Note that the applicant came in person (跑动一次); from the second trip on its `cause` is needed."""
     command = IntakeCommand(request_id=request_id, matter_id=checked_id(matter_id), actor=actor)
     command.record_visit.reason = reason
     command.record_visit.division = division
+    command.record_visit.cause = number_of(TripCause, "TRIP_CAUSE_", cause, "cause")
     return command
 
 
@@ -247,12 +266,28 @@ def claim_command(actor: Actor, request_id: str, matter_id: str, item_id: str) -
 
 
 def decide_command(
-    actor: Actor, request_id: str, matter_id: str, item_id: str, grant: bool, opinion: str
+    actor: Actor,
+    request_id: str,
+    matter_id: str,
+    item_id: str,
+    grant: bool,
+    opinion: str,
+    *,
+    basis: Iterable[str] = (),
+    conditions: Iterable[str] = (),
+    valid_until: str = "",
 ) -> ApprovalCommand:
-    """Decide a task (作出决定): grant (准予) or deny (不予), with an opinion."""
+    """Decide a task (作出决定): grant (准予) or deny (不予), with an opinion.
+
+    A denial needs the articles it rests on, `basis` (行政许可法 §38). `valid_until`: the last day of a grant, as
+    2031-12-31; empty is as the catalogue says.
+    """
     command = ApprovalCommand(request_id=request_id, matter_id=checked_id(matter_id), actor=actor, item_id=item_id)
     command.decide_task.decision = Decision.DECISION_GRANT if grant else Decision.DECISION_DENY
     command.decide_task.opinion = opinion
+    command.decide_task.basis.extend(basis)
+    command.decide_task.conditions.extend(conditions)
+    command.decide_task.valid_until = valid_until
     return command
 
 

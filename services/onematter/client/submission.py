@@ -29,6 +29,10 @@ SCHEMA = """\
     {"material_id": "form", "path": "form.pdf"},
     {"material_id": "form", "sha256": "hex", "size_bytes": 1, "media_type": "application/pdf"}
   ],                                 optional of each: "media_type", "trust_class" (A to D; D)
+  "promised_materials": ["id"],      optional: secondary materials that follow later (容缺受理承诺)
+  "pledged_items": ["02"],           optional: items whose conditions the applicant pledges to meet (告知承诺)
+  "delivery": "e_certificate",       optional: of the result: e_certificate, post or counter (送达方式)
+  "cross_region": "remote",          optional: remote, relayed or joint (跨省通办)
   "parties": [                       (当事人) role: applicant, agent or subject
     {"role": "applicant", "name": "…", "identifier_kind": "id_card or uscc", "identifier": "…",
      "mobile": "…", "address": "…"}
@@ -49,6 +53,10 @@ class Form:
     facts: Mapping[str, FactInput]
     materials: tuple[AnyMaterial, ...]
     parties: tuple[PartyInput, ...]
+    promised_materials: tuple[str, ...] = ()
+    pledged_items: tuple[str, ...] = ()
+    delivery: str = ""
+    cross_region: str = ""
 
     def __repr__(self) -> str:
         return f"Form(matter_code={self.matter_code!r}, division={self.division!r})"
@@ -79,6 +87,10 @@ def read(text: str, directory: Path) -> Form:
             _material(one, f"materials[{position}]", directory) for position, one in enumerate(_list(root, "materials"))
         ),
         parties=tuple(_party(one, f"parties[{position}]") for position, one in enumerate(_list(root, "parties"))),
+        promised_materials=_texts(root, "promised_materials"),
+        pledged_items=_texts(root, "pledged_items"),
+        delivery=_text(root, "delivery"),
+        cross_region=_text(root, "cross_region"),
     )
 
 
@@ -120,6 +132,14 @@ def _list(root: dict[str, Any], name: str) -> list[Any]:
     if not isinstance(given, list):
         raise Invalid(f"{name}: give a JSON list")
     return given
+
+
+def _texts(root: dict[str, Any], name: str) -> tuple[str, ...]:
+    given = _list(root, name)
+    for position, one in enumerate(given):
+        if not isinstance(one, str) or not one:
+            raise Invalid(f"{name}[{position}]: give a text in quotes")
+    return tuple(given)
 
 
 def _text(given: dict[str, Any], name: str, path: str = "", *, required: bool = False) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,12 +30,23 @@ _ENDS = ("task_decided", "task_recalled")
 Place = tuple[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a department decided; see `messages.decide_command`."""
+
+    grant: bool
+    opinion: str
+    basis: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    valid_until: str = ""
+
+
 @dataclass(slots=True)
 class Task:
     """A task (办件) that waits for its department. Decide it, or leave it to the inbox."""
 
     event: ApprovalEvent
-    decide: Callable[[Task, bool, str, str], None] = field(repr=False)
+    decide: Callable[[Task, Decided], None] = field(repr=False)
     settle: Callable[[], None] = field(repr=False)
 
     @property
@@ -59,14 +70,14 @@ class Task:
         text = f"onematter.decision.v1/{self.matter_id}/{self.item_id}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
-    def grant(self, opinion: str) -> None:
-        """Grant (准予); returns when the broker has acknowledged it."""
-        self.decide(self, True, opinion, self.request_id)
+    def grant(self, opinion: str, *, conditions: Iterable[str] = (), valid_until: str = "") -> None:
+        """Grant (准予), with what it requires; returns when the broker has acknowledged it."""
+        self.decide(self, Decided(True, opinion, conditions=tuple(conditions), valid_until=valid_until))
         self.settle()
 
-    def deny(self, opinion: str) -> None:
-        """Deny (不予); returns when the broker has acknowledged it."""
-        self.decide(self, False, opinion, self.request_id)
+    def deny(self, opinion: str, *, basis: Iterable[str]) -> None:
+        """Deny (不予), with the articles it rests on (行政许可法 §38); returns when the broker has acknowledged it."""
+        self.decide(self, Decided(False, opinion, basis=tuple(basis)))
         self.settle()
 
     def leave(self) -> None:
@@ -167,7 +178,7 @@ def tasks(
     topics: Sequence[str],
     group_id: str,
     matches: Callable[[ApprovalEvent], bool],
-    decide: Callable[[Task, bool, str, str], None],
+    decide: Callable[[Task, Decided], None],
     idle_seconds: float | None,
 ) -> Iterator[Task]:
     """Yield tasks as they open; ends when none came for `idle_seconds` (None: never).

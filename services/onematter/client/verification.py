@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from onematter.archive.v1.archive_service_pb2 import ArchivedRecord, CaseFile, Receipt
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.contracts.topics import MATTER_EVENTS
-from onematter.intake.v1.intake_events_pb2 import MatterEvent
+from onematter.intake.v1.intake_events_pb2 import AcceptanceRefused, MatterCompleted, MatterEvent
 from onematter.law import merkle
 
 Place = tuple[str, str, int]
@@ -80,17 +80,20 @@ def _manifest(case_file: CaseFile, receipt: Receipt) -> Check:
     streams = [(one.writer, one.topic) for one in manifest]
     _need(bool(streams), "the manifest is empty")
     _need(streams == sorted(set(streams)), "the manifest is not ordered by (writer, topic), or names a stream twice")
-    result = _result(case_file)
-    _need(result is not None, "the one result is not among the records")
-    assert result is not None
-    told = sorted(result.matter_completed.manifest, key=lambda one: (one.writer, one.topic))
+    ending = _ending(case_file)
+    _need(
+        ending is not None,
+        "what ends the matter is not among the records: neither its result nor a refusal to accept it",
+    )
+    assert ending is not None
+    result, end = ending
+    told = sorted(end.manifest, key=lambda one: (one.writer, one.topic))
     _need(
         [_position(one) for one in told] == [_position(one) for one in manifest],
         "the seal's manifest is not the one that the result names",
     )
     _same(result.matter_id, receipt.matter_id, "the result is another matter's")
-    number = result.matter_completed.matter_number
-    _same(number, receipt.matter_number, "the receipt's number is not the result's")
+    _same(end.matter_number, receipt.matter_number, "the receipt's number is not the result's")
     held = {_place(record) for record in case_file.records}
     for last in manifest:
         for sequence in range(1, last.sequence + 1):
@@ -117,15 +120,21 @@ def _tree(case_file: CaseFile, receipt: Receipt) -> Iterator[Check]:
     yield Check("root", f"Merkle root {receipt.seal.root.hex()} over {len(leaves)} leaves (RFC 6962, SHA-256)")
 
 
-def _result(case_file: CaseFile) -> MatterEvent | None:
+def _ending(case_file: CaseFile) -> tuple[MatterEvent, MatterCompleted | AcceptanceRefused] | None:
+    """The first record that ends the matter, and what of it names the manifest."""
     for record in case_file.records:
         if record.position.topic == MATTER_EVENTS:
             try:
                 event = MatterEvent.FromString(record.value)
             except DecodeError:
                 continue
-            if event.WhichOneof("event") == "matter_completed":
-                return event
+            match event.WhichOneof("event"):
+                case "matter_completed":
+                    return event, event.matter_completed
+                case "acceptance_refused":
+                    return event, event.acceptance_refused
+                case _:
+                    pass
     return None
 
 

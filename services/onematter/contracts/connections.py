@@ -21,7 +21,8 @@ class SettingMissing(ValueError):
     """A setting that is needed is absent; the text names it."""
 
 
-def _setting(environment: Mapping[str, str], name: str) -> str:
+def setting(environment: Mapping[str, str], name: str) -> str:
+    """A setting, or what stands in the file that `<name>_FILE` names; empty when neither is given."""
     if environment.get(name):
         return environment[name]
     if environment.get(f"{name}_FILE"):
@@ -46,19 +47,19 @@ class KafkaConnection:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> KafkaConnection:
         """Read the settings. Raises SettingMissing without KAFKA_BOOTSTRAP_SERVERS."""
-        servers = _setting(environment, "KAFKA_BOOTSTRAP_SERVERS")
+        servers = setting(environment, "KAFKA_BOOTSTRAP_SERVERS")
         if not servers:
             raise SettingMissing("KAFKA_BOOTSTRAP_SERVERS is not set; give host:port[,host:port]")
         return cls(
             bootstrap_servers=servers,
-            security_protocol=_setting(environment, "KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT",
-            sasl_mechanism=_setting(environment, "KAFKA_SASL_MECHANISM"),
-            sasl_username=_setting(environment, "KAFKA_SASL_USERNAME"),
-            sasl_password=_setting(environment, "KAFKA_SASL_PASSWORD"),
-            ssl_ca_file=_setting(environment, "KAFKA_SSL_CA_FILE"),
-            ssl_certificate_file=_setting(environment, "KAFKA_SSL_CERTIFICATE_FILE"),
-            ssl_key_file=_setting(environment, "KAFKA_SSL_KEY_FILE"),
-            ssl_key_password=_setting(environment, "KAFKA_SSL_KEY_PASSWORD"),
+            security_protocol=setting(environment, "KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT",
+            sasl_mechanism=setting(environment, "KAFKA_SASL_MECHANISM"),
+            sasl_username=setting(environment, "KAFKA_SASL_USERNAME"),
+            sasl_password=setting(environment, "KAFKA_SASL_PASSWORD"),
+            ssl_ca_file=setting(environment, "KAFKA_SSL_CA_FILE"),
+            ssl_certificate_file=setting(environment, "KAFKA_SSL_CERTIFICATE_FILE"),
+            ssl_key_file=setting(environment, "KAFKA_SSL_KEY_FILE"),
+            ssl_key_password=setting(environment, "KAFKA_SSL_KEY_PASSWORD"),
         )
 
     @property
@@ -119,7 +120,7 @@ class DatabaseConnection:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> DatabaseConnection:
         """Read the settings. Raises SettingMissing without DATABASE_URL."""
-        url = _setting(environment, "DATABASE_URL")
+        url = setting(environment, "DATABASE_URL")
         if not url:
             raise SettingMissing("DATABASE_URL is not set; give postgresql://user@host:port/database")
         return cls(url)

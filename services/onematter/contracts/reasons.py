@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onematter.common.v1.outcome_pb2 import Reason, Violation
+from onematter.contracts.reason_texts import IDENTIFIER_RULES, RULES, TEXTS
 
 LANGUAGES = ("zh-CN", "en")
 
@@ -35,10 +36,10 @@ def text(violation: Violation, language: str) -> ReasonText:
     """Say what `violation` means in `language` (a BCP 47 tag or a locale). Never raises."""
     tag = language_of(language)
     parameters = {name: _shown(name, value, tag) for name, value in violation.parameters.items()}
-    templates = _TEXTS.get(violation.reason, _TEXTS[Reason.REASON_UNSPECIFIED])
+    templates = TEXTS.get(violation.reason, TEXTS[Reason.REASON_UNSPECIFIED])
     rule, way_out = templates[LANGUAGES.index(tag)]
     named = violation.parameters.get("rule", "")
-    detail = _IDENTIFIER_RULES if violation.reason == Reason.REASON_IDENTIFIER_INVALID else _RULES
+    detail = IDENTIFIER_RULES if violation.reason == Reason.REASON_IDENTIFIER_INVALID else RULES
     detail = detail.get(named)
     if detail is not None:
         clause = _filled(detail[LANGUAGES.index(tag)], parameters)
@@ -49,19 +50,68 @@ def text(violation: Violation, language: str) -> ReasonText:
 
 _CLAUSE = re.compile(r"\[([^\]]*)\]")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PREFIX = re.compile(r"\A(?:[A-Z]+_)*(?:STATUS|RANK|LEVEL)_(?=[A-Z])")
 _MAX_SHOWN_CHARACTERS = 500
 _LEVELS = {
     "PROVINCE": ("省级", "the province"),
     "CITY": ("市级", "the city"),
     "COUNTY": ("县（区）级", "the county"),
 }
-_ROLES = {
-    "OFFICIAL": ("审批人员", "officials"),
-    "SYSTEM": ("部门系统", "systems"),
-    "APPLICANT": ("申请人", "applicants"),
-    "AGENT": ("代办人", "agents"),
-    "CLERK": ("窗口人员", "window clerks"),
+# What a parameter's value says in words, by the parameter's name; a value that stands not there is shown as it is.
+_WORDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "competent": _LEVELS,
+    "level": _LEVELS,
+    "allowed": {
+        "OFFICIAL": ("审批人员", "officials"),
+        "SYSTEM": ("部门系统", "systems"),
+        "APPLICANT": ("申请人", "applicants"),
+        "AGENT": ("代办人", "agents"),
+        "CLERK": ("窗口人员", "window clerks"),
+    },
+    "required": {
+        "STAFF": ("经办人", "official in charge"),
+        "SECTION_HEAD": ("科（处）室负责人", "head of section"),
+        "DEPARTMENT_HEAD": ("本行政机关负责人", "head of the authority"),
+        "GOVERNMENT_HEAD": ("本级人民政府负责人", "head of the government of its level"),
+    },
+    # The names of onematter.law.clock's rules.
+    "period": {
+        "acceptance": ("受理", "acceptance"),
+        "decision": ("作出决定", "the decision"),
+        "decision_by_other_law": ("依其他法律作出决定", "the decision by another law"),
+        "joint_decision": ("联合办理", "joint handling"),
+        "examination": ("下级机关审查", "examination by the lower level"),
+        "delivery": ("送达", "delivery"),
+        "opinion": ("回复意见", "the opinion"),
+        "hearing_request": ("提出听证申请", "asking for a hearing"),
+        "hearing": ("组织听证", "the hearing"),
+        "promise": ("承诺时限", "the promised time"),
+    },
+    "offered": {
+        "e_certificate": ("电子证照", "e-certificate"),
+        "post": ("邮寄", "post"),
+        "counter": ("窗口领取", "counter"),
+        "remote": ("全程网办", "remote"),
+        "relayed": ("异地代收代办", "relayed"),
+        "joint": ("多地联办", "joint"),
+    },
+    "status": {
+        "RECEIVED": ("已收件", "received"),
+        "CORRECTION": ("补正中", "in correction"),
+        "RUNNING": ("办理中", "running"),
+        "WITHDRAWING": ("撤回中", "being withdrawn"),
+        "VOIDING": ("作废中", "being voided"),
+        "COMPLETED": ("已办结", "completed"),
+        "OPEN": ("待办", "open"),
+        "CLAIMED": ("已签收", "claimed"),
+        "SUSPENDED": ("已暂停", "standing still"),
+        "DECIDED": ("已决定", "decided"),
+        "RECALLED": ("已收回", "called back"),
+        "REVOKED": ("已撤销", "revoked"),
+    },
 }
+# Parameters whose value is a list, its parts apart by ", ".
+_LISTS = frozenset({"allowed", "departments", "known", "material", "offered"})
 
 
 def _shown(name: str, value: str, tag: str) -> str:
@@ -71,12 +121,16 @@ def _shown(name: str, value: str, tag: str) -> str:
         if size_bytes >= 1 << 20 and size_bytes % (1 << 20) == 0:
             return f"{size_bytes >> 20} MiB"
         return f"{value} 字节" if tag == "zh-CN" else f"{value} bytes"
-    if name in ("competent", "level") and value in _LEVELS:
-        return _LEVELS[value][column]
-    if name == "allowed":
-        words = [_ROLES[word][column] if word in _ROLES else word for word in value.split(", ")]
-        value = ("、" if tag == "zh-CN" else ", ").join(words)
+    words = _WORDS.get(name, {})
+    parts = value.split(", ") if name in _LISTS else [value]
+    said = [words[part][column] if part in words else part for part in map(_unprefixed, parts)]
+    value = ("、" if tag == "zh-CN" else ", ").join(said)
     return "".join(c if c.isprintable() else "�" for c in value[:_MAX_SHOWN_CHARACTERS])
+
+
+def _unprefixed(value: str) -> str:
+    """An enum's value without its enum's name, as RECEIVED of MATTER_STATUS_RECEIVED; everything else as it is."""
+    return _PREFIX.sub("", value)
 
 
 def _filled(template: str, parameters: Mapping[str, str]) -> str:
@@ -87,263 +141,3 @@ def _filled(template: str, parameters: Mapping[str, str]) -> str:
         return _PLACEHOLDER.sub(lambda placeholder: parameters[placeholder[1]], match[1])
 
     return _CLAUSE.sub(clause, template)
-
-
-# What the parameter `rule` of a malformed fact, material or field says; the text is put in its place.
-_RULES: dict[str, tuple[str, str]] = {
-    "kind": ("类型应为[ {expected}]", "it must be of the kind[ {expected}]"),
-    "applicant": ("须有一位申请人", "one party must be the applicant"),
-    "channel": ("应为受理渠道之一", "it must be a channel"),
-    "derived": (
-        "应由 principal 和 request_id 导出，或留空",
-        "it must be derived from principal and request_id, or empty",
-    ),
-    "identifier_kind": ("应为证件类型之一", "it must be a kind of identifier"),
-    "party_id": ("没有这一当事人", "no party has this party_id"),
-    "role": ("应为当事人角色之一", "it must be a role of a party"),
-    "served": ("该地尚未开通", "nobody serves the division here"),
-    "length": (
-        "过长[：最多 {limit} 个字符（列表为值的个数）]",
-        "it is too long[: at most {limit} characters, of a list values]",
-    ),
-    "choices": ("应为下列之一[：{allowed}]", "it must be one of[: {allowed}]"),
-    "pattern": ("格式应符合[ {pattern}]", "it must match[ {pattern}]"),
-    "minimum": ("不得小于[ {minimum}]", "it must be at least[ {minimum}]"),
-    "finite": ("应为有限的数", "it must be a finite number"),
-    "distinct": ("同一个值只能出现一次", "no value may stand twice"),
-    "unknown": ("目录中没有这一项[；可用的有：{known}]", "the catalogue has no such fact[; it has: {known}]"),
-    "division": (
-        "应为[{level}或其下级的]行政区划代码",
-        "it must be the code of [{level} or of ]a division below it",
-    ),
-    "digest": (
-        "摘要应为 SHA-256[，共 {digest_bytes} 字节]",
-        "its digest must be SHA-256[, {digest_bytes} bytes]",
-    ),
-    "empty": ("材料是空的", "it is empty"),
-    "media_type": ("文件类型应为[ {allowed}]", "its media type must be one of[: {allowed}]"),
-}
-
-# The same of an identifier that is wrong (law.identifiers).
-_IDENTIFIER_RULES: dict[str, tuple[str, str]] = {
-    "length": ("位数不对", "its length"),
-    "characters": ("有不允许的字符", "its characters"),
-    "birth_date": ("其中的出生日期不存在", "its date of birth"),
-    "date": ("其中的日期不存在", "its date"),
-    "division": ("其中的行政区划代码不存在", "its division code"),
-    "check_digit": ("校验码不符", "its check digit"),
-    "check_character": ("校验码不符", "its check character"),
-}
-
-_RESUBMIT_ZH = "请改正后以新的 request_id 重新提交。"
-_RESUBMIT_EN = "Correct it and hand in again with a new request_id."
-_RENEW_ZH = "请改正后以新的 request_id 再次发送。"
-_RENEW_EN = "Correct it and send it again with a new request_id."
-
-# By reason: (rule, way out) in the order of LANGUAGES.
-_TEXTS: dict[int, tuple[tuple[str, str], tuple[str, str]]] = {
-    Reason.REASON_UNSPECIFIED: (
-        ("请求被拒绝，原因代码不为本版本所知。", "请升级客户端后再看，或凭办件编号询问受理窗口。"),
-        (
-            "The request was refused for a reason that this version does not know.",
-            "Upgrade the client, or ask the window with the matter's number.",
-        ),
-    ),
-    Reason.REASON_FIELD_MISSING: (
-        ("此项必须填写[：{rule}]。", _RENEW_ZH),
-        ("This field is required[: {rule}].", _RENEW_EN),
-    ),
-    Reason.REASON_FIELD_MALFORMED: (
-        ("此项不合规定[：{rule}][；可用的有：{allowed}]。", _RENEW_ZH),
-        ("This field is malformed[: {rule}][; allowed: {allowed}].", _RENEW_EN),
-    ),
-    Reason.REASON_FIELD_TOO_LONG: (
-        (
-            "此项过长[：最多 {limit} 个字符（列表为项数）]。",
-            _RENEW_ZH,
-        ),
-        (
-            "This field is too long[: at most {limit} characters, of a list entries].",
-            "Shorten it and send it again with a new request_id.",
-        ),
-    ),
-    Reason.REASON_REQUEST_ID_REUSED: (
-        (
-            "同一 request_id 已用于内容不同的请求。",
-            "内容不同的请求请换用新的 request_id；重发原请求须逐字节相同。",
-        ),
-        (
-            "This request_id already stands for a request with another content.",
-            "Use a new request_id for a new content; a repeated request must be the same byte for byte.",
-        ),
-    ),
-    Reason.REASON_MATTER_UNKNOWN: (
-        ("没有这一办件。", "请核对办件标识（32 位十六进制，提交时返回）。"),
-        (
-            "There is no such matter.",
-            "Check the matter's id: the 32 hexadecimal digits that handing in gave.",
-        ),
-    ),
-    Reason.REASON_MATTER_CONCLUDED: (
-        ("该办件已经办结，不能再变更。", "如有新的请求，请另行提交一件事。"),
-        (
-            "The matter is concluded and cannot change any more.",
-            "Hand in a new matter for what is still wanted.",
-        ),
-    ),
-    Reason.REASON_MATTER_TYPE_UNKNOWN: (
-        ("事项目录中没有这一件事。", "请用 onematter catalogue 查看可以办理的一件事。"),
-        ("The catalogue has no such matter.", "See `onematter catalogue` for what can be handed in."),
-    ),
-    Reason.REASON_MATTER_NOT_IN_FORCE: (
-        (
-            "这一件事目前没有生效的版本[，下一版本自 {begins} 起生效]。",
-            "请用 onematter catalogue 查看可以办理的一件事。",
-        ),
-        (
-            "No version of this matter is in force[; the next one begins on {begins}].",
-            "See `onematter catalogue` for what can be handed in.",
-        ),
-    ),
-    Reason.REASON_NOT_THE_APPLICANT: (
-        ("只有提交人可以这样做。", "请由提交该办件的主体（principal）提出。"),
-        (
-            "Only the principal who handed in the matter may do this.",
-            "Let that principal ask for it.",
-        ),
-    ),
-    Reason.REASON_IDENTIFIER_INVALID: (
-        (
-            "证件号码不正确[：{rule}]：公民身份号码按 GB 11643 校验，统一社会信用代码按 GB 32100 校验。",
-            "请核对证件上的号码。" + _RESUBMIT_ZH,
-        ),
-        (
-            "The identifier is wrong[: {rule}]; an ID card number is checked by GB 11643, a unified social credit"
-            " code by GB 32100.",
-            "Compare it with the document. " + _RESUBMIT_EN,
-        ),
-    ),
-    Reason.REASON_SEALED_KEY_UNKNOWN: (
-        ("个人信息所用的加密密钥不为系统所知，或无法解开。", "请用受理服务现行公布的公钥重新加密后提交。"),
-        (
-            "The personal data are sealed to a key that is not known here, or cannot be opened.",
-            "Seal them to the key that intake publishes now, and hand in again.",
-        ),
-    ),
-    Reason.REASON_FACT_MISSING: (
-        ("缺少必须回答的情形[（类型：{kind}）]。", "请补充这一情形。" + _RESUBMIT_ZH),
-        ("A fact that the catalogue asks for is missing[ (kind: {kind})].", "Add it. " + _RESUBMIT_EN),
-    ),
-    Reason.REASON_FACT_MALFORMED: (
-        ("情形的回答不合规定[：{rule}]。", _RESUBMIT_ZH),
-        ("This fact is malformed[: {rule}].", _RESUBMIT_EN),
-    ),
-    Reason.REASON_MATERIAL_MISSING: (
-        (
-            "缺少必须提交的材料[；可用的文件类型：{media_types}][；每份最大 {max_bytes}]。",
-            "请补充这一材料。" + _RESUBMIT_ZH,
-        ),
-        (
-            "A required material is missing[; media types: {media_types}][; at most {max_bytes}].",
-            "Add the material. " + _RESUBMIT_EN,
-        ),
-    ),
-    Reason.REASON_MATERIAL_UNKNOWN: (
-        ("这件事不需要这一材料[；需要的有：{known}]。", "请去掉它或改用目录中的材料代码。" + _RESUBMIT_ZH),
-        (
-            "The matter has no such material[; it has: {known}].",
-            "Leave it out, or use the catalogue's id. " + _RESUBMIT_EN,
-        ),
-    ),
-    Reason.REASON_MATERIAL_OVERSIZED: (
-        ("材料过大[：最大 {max_bytes}]。", "请压缩或分拆材料。" + _RESUBMIT_ZH),
-        ("The material is too large[: at most {max_bytes}].", "Make it smaller. " + _RESUBMIT_EN),
-    ),
-    Reason.REASON_MATERIAL_MALFORMED: (
-        ("材料不合规定[：{rule}]。", _RESUBMIT_ZH),
-        ("The material is malformed[: {rule}].", _RESUBMIT_EN),
-    ),
-    Reason.REASON_MATERIAL_DUPLICATE: (
-        ("同一材料提交了不止一份。", "每种材料只交一份。" + _RESUBMIT_ZH),
-        ("The same material stands there more than once.", "Give each material once. " + _RESUBMIT_EN),
-    ),
-    Reason.REASON_SITUATION_NOT_APPLICABLE: (
-        ("按所述情形，[{matter} ]没有需要办理的事项。", "请核对所答的情形；若无误，则无需办理。"),
-        (
-            "In the situation described[, {matter},] nothing needs to be approved.",
-            "Check the facts; if they are right, there is nothing to hand in.",
-        ),
-    ),
-    Reason.REASON_DIVISION_UNKNOWN: (
-        (
-            "行政区划代码不正确，或该地尚未开通[：{rule}]。",
-            "请填 6 位（省、市、县）、9 位（镇街）或 12 位（村社）代码，如 330106。" + _RESUBMIT_ZH,
-        ),
-        (
-            "The division code is wrong, or the division is not served here[: {rule}].",
-            "Give 6 digits (province, city, county), 9 (town) or 12 (village), as 330106. " + _RESUBMIT_EN,
-        ),
-    ),
-    Reason.REASON_TASK_UNKNOWN: (
-        ("此处没有这一办件事项。", "请核对事项编号，并确认由哪一级办理（onematter progress）。"),
-        (
-            "There is no such task here.",
-            "Check the item's id, and which level has it, with `onematter progress`.",
-        ),
-    ),
-    Reason.REASON_TASK_DECIDED: (
-        ("该事项已经作出决定。", "决定不能重复作出；可用 onematter progress 查看结果。"),
-        ("The task is decided already.", "Nothing is left to do; see `onematter progress` for its result."),
-    ),
-    Reason.REASON_TASK_WITHDRAWN: (
-        ("申请人已撤回，该事项已终止。", "无需再办。"),
-        ("The matter was withdrawn and the task called back.", "Nothing is left to do."),
-    ),
-    Reason.REASON_TASK_CLAIMED_BY_ANOTHER: (
-        ("该事项已由他人签收。", "请由签收人办理。"),
-        ("Another official has claimed the task.", "Let that official decide it."),
-    ),
-    Reason.REASON_WRONG_DEPARTMENT: (
-        ("该事项不由此部门办理[；主管部门：{competent}]。", "请由主管部门办理。"),
-        (
-            "Another department is competent[: {competent}].",
-            "Let that department act, or correct the actor's department.",
-        ),
-    ),
-    Reason.REASON_WRONG_LEVEL: (
-        ("该事项不由此层级办理[；应由{competent}办理]。", "请由有权的层级办理。"),
-        ("Another level is competent[: {competent}].", "Let that level act, or correct the actor's level."),
-    ),
-    Reason.REASON_WRONG_DIVISION: (
-        ("该事项不由此地办理[；办理地：{competent}]。", "请由办理地的部门办理。"),
-        (
-            "Another division is competent[: {competent}].",
-            "Let that division act, or correct the actor's division.",
-        ),
-    ),
-    Reason.REASON_OPINION_MISSING: (
-        ("作出决定必须写明意见（理由）。", "请写明意见，以新的 request_id 再次发送。"),
-        ("A decision needs an opinion.", "State it and send it again with a new request_id."),
-    ),
-    Reason.REASON_ROLE_NOT_ALLOWED: (
-        ("此角色不能这样做[；可由：{allowed}]。", "请由有权的角色提出。"),
-        ("This role may not do that[; allowed: {allowed}].", "Let a role that may do it ask."),
-    ),
-    Reason.REASON_COMMAND_ON_WRONG_TOPIC: (
-        (
-            "该命令不应写到这一主题（topic）[；应写到 {topic}][；应写到 {expected}]。",
-            "请以新的 request_id 写到正确的主题。",
-        ),
-        (
-            "The command does not belong on this topic[; its topic is {topic}][; its topic is {expected}].",
-            "Write it to the right topic with a new request_id.",
-        ),
-    ),
-    Reason.REASON_COMMAND_TOO_LARGE: (
-        ("该请求过大[：最大 {max_bytes}]。", "请减少内容；材料内容应另行上传，只在请求中写摘要。"),
-        (
-            "The request is too large[: at most {max_bytes}].",
-            "Make it smaller; contents of materials are uploaded apart, and the request names their digests.",
-        ),
-    ),
-}

@@ -17,7 +17,7 @@ from datetime import date
 
 from google.protobuf.message import DecodeError
 
-from onematter.common.v1.actor_pb2 import Channel
+from onematter.common.v1.actor_pb2 import ActorRole, Channel
 from onematter.common.v1.application_pb2 import (
     Application,
     IdentifierKind,
@@ -30,8 +30,11 @@ from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.common.v1.outcome_pb2 import Violation as ToldViolation
 from onematter.contracts import keys
 from onematter.contracts.aggregate import Refusal
+from onematter.intake.cross_region import check_mode
+from onematter.intake.fields import absent_or_malformed, label, too_long
 from onematter.intake.plans import Plans, Prepared, Unserved
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand, SubmitMatter
+from onematter.intake.wishes import check_delivery, check_promises
 from onematter.law.catalogue import (
     Catalogue,
     MatterNotInForce,
@@ -65,8 +68,6 @@ _IDENTIFIER_CHECKS: dict[int, Callable[[str], str | None]] = {
 _CHANNELS = frozenset(Channel.values()) - {Channel.CHANNEL_UNSPECIFIED}
 _APPLICANT = PartyRole.PARTY_ROLE_APPLICANT
 _PARTY_ROLES = frozenset(PartyRole.values()) - {PartyRole.PARTY_ROLE_UNSPECIFIED}
-# Too short for an identity number, and no run of digits: a label, not personal data.
-_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,15}|[0-9]{1,3}")
 _FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PERSONAL_DATA = "application.personal_data"
 
@@ -81,12 +82,14 @@ def check_submission(
     if command.matter_id and command.matter_id != keys.matter_id(command.actor.principal, command.request_id):
         refusal.add("matter_id", Reason.REASON_FIELD_MALFORMED, {"rule": "derived"})
     if submit.channel not in _CHANNELS:
-        refusal.add("submit_matter.channel", _absent_or_malformed(submit.channel), {"rule": "channel"})
+        refusal.add("submit_matter.channel", absent_or_malformed(submit.channel), {"rule": "channel"})
     if len(submit.language) > MAX_LANGUAGE:
-        _too_long(refusal, "submit_matter.language", MAX_LANGUAGE)
+        too_long(refusal, "submit_matter.language", MAX_LANGUAGE)
     has_division = check_division("submit_matter.division", submit.division, refusal)
-    if submit.receiving_division:
-        check_division("submit_matter.receiving_division", submit.receiving_division, refusal)
+    received = submit.receiving_division
+    has_divisions = has_division and (
+        not received or check_division("submit_matter.receiving_division", received, refusal)
+    )
     try:
         matter_type = catalogue.in_force(submit.matter_code, day)
     except MatterNotInForce as error:
@@ -96,6 +99,11 @@ def check_submission(
     except UnknownMatter:
         matter_type = None
         refusal.add("submit_matter.matter_code", Reason.REASON_MATTER_TYPE_UNKNOWN)
+    if matter_type is not None:
+        if submit.delivery:
+            check_delivery(submit, matter_type, refusal)
+        if has_divisions and (received or submit.cross_region):
+            check_mode(submit, matter_type, refusal)
     prepared = _check_application(submit, matter_type, has_division, plans, refusal)
     _check_parties(submit.application, refusal)
     if prepared is None or refusal:
@@ -118,13 +126,13 @@ def check_sender(command: IntakeCommand, refusal: Refusal) -> None:
         if not text:
             refusal.add(field, Reason.REASON_FIELD_MISSING)
         elif len(text) > limit:
-            _too_long(refusal, field, limit)
+            too_long(refusal, field, limit)
 
 
 def check_division(field: str, division: str, refusal: Refusal) -> bool:
     """Note a malformed division code; whether it is well formed."""
     if len(division) > MAX_DIVISION:
-        _too_long(refusal, field, MAX_DIVISION)
+        too_long(refusal, field, MAX_DIVISION)
         return False
     try:
         level_of(division)
@@ -137,7 +145,22 @@ def check_division(field: str, division: str, refusal: Refusal) -> bool:
 def check_reason(field: str, text: str, refusal: Refusal) -> None:
     """Note a reason (of a withdrawal, of a visit) that is too long."""
     if len(text) > MAX_REASON:
-        _too_long(refusal, field, MAX_REASON)
+        too_long(refusal, field, MAX_REASON)
+
+
+def check_text(field: str, text: str, refusal: Refusal) -> None:
+    """Note a text that is needed and missing, or too long."""
+    if not text.strip():
+        refusal.add(field, Reason.REASON_FIELD_MISSING)
+    else:
+        check_reason(field, text, refusal)
+
+
+def check_role(command: IntakeCommand, allowed: frozenset[ActorRole], refusal: Refusal) -> None:
+    """Note a role that may not do this."""
+    if command.actor.role not in allowed:
+        names = ", ".join(ActorRole.Name(role).removeprefix("ACTOR_ROLE_") for role in sorted(allowed))
+        refusal.add("actor.role", Reason.REASON_ROLE_NOT_ALLOWED, {"allowed": names})
 
 
 def facts_of(application: Application) -> dict[str, FactValue]:
@@ -160,14 +183,6 @@ def facts_of(application: Application) -> dict[str, FactValue]:
     return facts
 
 
-def _too_long(refusal: Refusal, field: str, limit: int) -> None:
-    refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
-
-
-def _absent_or_malformed(number: int) -> Reason:
-    return Reason.REASON_FIELD_MALFORMED if number else Reason.REASON_FIELD_MISSING
-
-
 def _check_application(
     submit: SubmitMatter,
     matter_type: MatterType | None,
@@ -178,14 +193,18 @@ def _check_application(
     """Check facts and materials; the plan when it can be made."""
     application = submit.application
     facts = facts_of(application)
-    too_long = _check_bounds(application, facts, refusal)
+    exceeding = _check_bounds(application, facts, refusal)
     if matter_type is None:
         return None
     materials = [(m.material_id, len(m.digest), m.size_bytes, m.media_type) for m in application.materials]
-    found = [v for v in check(matter_type, facts, materials[:MAX_MATERIALS]) if v.field not in too_long]
+    found = [v for v in check(matter_type, facts, materials[:MAX_MATERIALS]) if v.field not in exceeding]
     for violation in found:
         _add(refusal, violation)
-    if not has_division or too_long or any(v.field.startswith("application.facts") for v in found):
+    if exceeding or any(v.field.startswith("application.facts") for v in found):
+        return None
+    if submit.promised_materials or submit.pledged_items:
+        check_promises(submit, matter_type, facts, refusal)
+    if not has_division:
         return None
     try:
         return plans.prepare(matter_type, submit.division, facts)
@@ -206,10 +225,10 @@ def _add(refusal: Refusal, violation: Violation) -> None:
 def _check_bounds(application: Application, facts: dict[str, FactValue], refusal: Refusal) -> set[str]:
     """Note what exceeds a bound of this file; the fields of the facts that do."""
     if len(application.facts) > MAX_FACTS:
-        _too_long(refusal, "application.facts", MAX_FACTS)
+        too_long(refusal, "application.facts", MAX_FACTS)
     if len(application.materials) > MAX_MATERIALS:
-        _too_long(refusal, "application.materials", MAX_MATERIALS)
-    too_long: set[str] = set()
+        too_long(refusal, "application.materials", MAX_MATERIALS)
+    exceeding: set[str] = set()
     for position, (name, value) in enumerate(facts.items()):
         if isinstance(value, str):
             exceeds = len(value) > MAX_FACT_TEXT
@@ -219,15 +238,15 @@ def _check_bounds(application: Application, facts: dict[str, FactValue], refusal
             continue
         if exceeds:
             field = f"application.facts[{name if _FACT_NAME.fullmatch(name) else f'#{position}'}]"
-            too_long.add(field)
-            _too_long(refusal, field, MAX_FACT_TEXT)
-    return too_long
+            exceeding.add(field)
+            too_long(refusal, field, MAX_FACT_TEXT)
+    return exceeding
 
 
 def _check_parties(application: Application, refusal: Refusal) -> None:
     parties = application.parties
     if len(parties) > MAX_PARTIES:
-        _too_long(refusal, "application.parties", MAX_PARTIES)
+        too_long(refusal, "application.parties", MAX_PARTIES)
         return
     if _APPLICANT not in [party.role for party in parties]:
         refusal.add("application.parties", Reason.REASON_FIELD_MISSING, {"rule": "applicant"})
@@ -248,17 +267,17 @@ def _check_party(party: Party, position: int, party_ids: set[str], refusal: Refu
     if 0 < len(party_id) <= MAX_PARTY_ID and party_id not in party_ids and party.role in _PARTY_ROLES:
         party_ids.add(party_id)
         return
-    field = f"application.parties[{_label(party_id, position)}]"
+    field = f"application.parties[{label(party_id, position)}]"
     if not party_id:
         refusal.add(f"{field}.party_id", Reason.REASON_FIELD_MISSING)
     elif len(party_id) > MAX_PARTY_ID:
-        _too_long(refusal, f"{field}.party_id", MAX_PARTY_ID)
+        too_long(refusal, f"{field}.party_id", MAX_PARTY_ID)
     elif party_id in party_ids:
         refusal.add(f"{field}.party_id", Reason.REASON_FIELD_MALFORMED, {"rule": "distinct"})
     else:
         party_ids.add(party_id)
     if party.role not in _PARTY_ROLES:
-        refusal.add(f"{field}.role", _absent_or_malformed(party.role), {"rule": "role"})
+        refusal.add(f"{field}.role", absent_or_malformed(party.role), {"rule": "role"})
 
 
 def _check_plain(application: Application, party_ids: set[str], refusal: Refusal) -> None:
@@ -268,7 +287,7 @@ def _check_plain(application: Application, party_ids: set[str], refusal: Refusal
         refusal.add(_PERSONAL_DATA, Reason.REASON_FIELD_MALFORMED, {"rule": "PersonalData"})
         return
     if len(personal_data.parties) > MAX_PARTIES:
-        _too_long(refusal, f"{_PERSONAL_DATA}.parties", MAX_PARTIES)
+        too_long(refusal, f"{_PERSONAL_DATA}.parties", MAX_PARTIES)
         return
     described: set[str] = set()
     for position, details in enumerate(personal_data.parties):
@@ -296,7 +315,7 @@ def _check_details(details: PartyDetails, position: int, refusal: Refusal) -> No
             refusal.add(field, Reason.REASON_IDENTIFIER_INVALID, parameters)
     elif kind or details.identifier:
         field = f"{_details_field(details.party_id, position)}.identifier_kind"
-        refusal.add(field, _absent_or_malformed(kind), {"rule": "identifier_kind"})
+        refusal.add(field, absent_or_malformed(kind), {"rule": "identifier_kind"})
     if details.ByteSize() <= MAX_DETAIL:
         return
     for name, text in (
@@ -306,12 +325,8 @@ def _check_details(details: PartyDetails, position: int, refusal: Refusal) -> No
         ("address", details.address),
     ):
         if len(text) > MAX_DETAIL:
-            _too_long(refusal, f"{_details_field(details.party_id, position)}.{name}", MAX_DETAIL)
+            too_long(refusal, f"{_details_field(details.party_id, position)}.{name}", MAX_DETAIL)
 
 
 def _details_field(party_id: str, position: int) -> str:
-    return f"{_PERSONAL_DATA}.parties[{_label(party_id, position)}]"
-
-
-def _label(party_id: str, position: int) -> str:
-    return party_id if _LABEL.fullmatch(party_id) else f"#{position}"
+    return f"{_PERSONAL_DATA}.parties[{label(party_id, position)}]"

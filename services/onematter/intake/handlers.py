@@ -2,7 +2,7 @@
 
 Rule 1: a hand-in comes on the submissions topic and everything later on the commands topic; the other way
 round is refused, not dropped, so that the sender learns it.
-Rule 2: an approval event counts only from the deployment that owns its topic.
+Rule 2: an event of approval or of the data exchange counts only from the deployment that owns its topic.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts import keys
 from onematter.contracts.aggregate import TimerDue, Undecodable, UnknownType
 from onematter.contracts.topics import INTAKE_COMMANDS, SUBMISSIONS, TopicTable
-from onematter.intake.core import MAX_COMMAND_BYTES, Command, Core, Heard, Unfit
+from onematter.exchange.v1.exchange_events_pb2 import ExchangeEvent
+from onematter.intake.core import MAX_COMMAND_BYTES, Core
+from onematter.intake.desk import Command, Heard, HeardSharing, Unfit
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
 from onematter.intake.v1.intake_state_pb2 import MatterState
+from onematter.law.calendar import WorkingCalendar
 from onematter.law.catalogue import Catalogue
 
 
@@ -40,7 +43,7 @@ def command_from(table: TopicTable, record: Record) -> Command | None:
         return None
     if record.writer != topic.owner:
         raise Undecodable("an event that the owner of its topic did not write")
-    return _heard(record)
+    return _shared(record) if table.deployments[topic.owner].service == "exchange" else _heard(record)
 
 
 def key_of(command: Command) -> str:
@@ -51,14 +54,16 @@ def key_of(command: Command) -> str:
         if command.WhichOneof("command") == "submit_matter":
             return keys.matter_id(command.actor.principal, command.request_id)
         return command.matter_id
-    if isinstance(command, Heard):
+    if isinstance(command, Heard | HeardSharing):
         return command.event.matter_id
     raise AssertionError("a timer has no key")
 
 
-def aggregate(catalogue: Catalogue, table: TopicTable, deployment: str) -> Aggregate[MatterState, Command, MatterEvent]:
+def aggregate(
+    catalogue: Catalogue, table: TopicTable, deployment: str, calendar: WorkingCalendar
+) -> Aggregate[MatterState, Command, MatterEvent]:
     """The Matter, for the unit of work."""
-    core = Core(catalogue, table, deployment)
+    core = Core(catalogue, table, deployment, calendar)
     return Aggregate(
         state_type=MatterState,
         event_type=MatterEvent,
@@ -101,3 +106,13 @@ def _heard(record: Record) -> Heard:
     if event.WhichOneof("event") is None:
         raise UnknownType("an ApprovalEvent without an event that this version knows")
     return Heard(event, record.topic, record.sequence)
+
+
+def _shared(record: Record) -> HeardSharing:
+    try:
+        event = ExchangeEvent.FromString(record.value)
+    except DecodeError as error:
+        raise Undecodable("not an onematter.exchange.v1.ExchangeEvent") from error
+    if event.WhichOneof("event") is None:
+        raise UnknownType("an ExchangeEvent without an event that this version knows")
+    return HeardSharing(event, record.topic, record.sequence)

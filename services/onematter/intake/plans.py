@@ -13,9 +13,14 @@ from dataclasses import dataclass
 from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.names_pb2 import LocalizedText
 from onematter.contracts.topics import TopicTable
-from onematter.intake.v1.intake_events_pb2 import Item, MatterAccepted
+from onematter.intake.v1.intake_events_pb2 import HeldMaterial, Item, MatterAccepted
 from onematter.law.catalogue import MatterType, PlannedItem, plan
+from onematter.law.needs import Need, Source, needed
 from onematter.law.rules import Facts
+
+# What the government holds or makes itself, and never asks (国务院令716 §7); and what it does ask, if only later.
+HELD = frozenset[Source]({"shared", "produced"})
+_ASKED = frozenset[Source]({"asked", "later"})
 
 _MAX_KEPT = 4_096
 
@@ -26,10 +31,19 @@ class Unserved(LookupError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A plan with its messages. `accepted` has what all matters of this plan have in common; copy it."""
+    """A plan and its materials, with their messages. `accepted` has what all such matters have in common; copy it."""
 
+    matter_type: MatterType
     planned: tuple[PlannedItem, ...]
+    needs: tuple[Need, ...]
     accepted: MatterAccepted
+
+
+def holder(matter_type: MatterType, need: Need) -> str:
+    """Return the department that holds a material, or those whose items of the matter make it."""
+    if need.source == "produced":
+        return ", ".join(dict.fromkeys(matter_type.item(item_id).department for item_id in need.produced_by))
+    return need.material.share_source or ""
 
 
 class Plans:
@@ -37,30 +51,39 @@ class Plans:
 
     def __init__(self, table: TopicTable) -> None:
         self._table = table
-        # By identity: `plan` returns the same object for the same situation, and hashing a whole plan would
-        # cost more than it saves. The entry keeps the plan alive, so its id cannot be given to another.
-        self._kept: dict[int, Prepared] = {}
+        # By identity: `plan` and `needed` return the same objects for the same situation, and hashing them whole would
+        # cost more than it saves. The entry keeps both alive, so their ids cannot be given to others.
+        self._kept: dict[tuple[int, int], Prepared] = {}
 
     def prepare(self, matter_type: MatterType, division: str, facts: Facts) -> Prepared:
         """Return the plan of a checked hand-in. Raises law.catalogue.Unroutable, and Unserved."""
         planned = plan(matter_type, division, facts)
-        kept = self._kept.get(id(planned))
+        needs = needed(matter_type, facts)
+        kept = self._kept.get((id(planned), id(needs)))
         if kept is not None:
             return kept
-        made = Prepared(planned, self._accepted(matter_type, planned))
+        made = Prepared(matter_type, planned, needs, self._accepted(matter_type, planned, needs))
         if len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
         if planned:
-            self._kept[id(planned)] = made
+            self._kept[id(planned), id(needs)] = made
         return made
 
-    def _accepted(self, matter_type: MatterType, planned: tuple[PlannedItem, ...]) -> MatterAccepted:
+    def _accepted(
+        self, matter_type: MatterType, planned: tuple[PlannedItem, ...], needs: tuple[Need, ...]
+    ) -> MatterAccepted:
         return MatterAccepted(
             matter_code=matter_type.code,
             catalogue_version=matter_type.version,
             name=LocalizedText(texts=matter_type.names),
             items=[self._item(one) for one in planned],
             opened_items=[one.instance_id for one in planned if not one.depends_on],
+            held_materials=[
+                HeldMaterial(material_id=need.material.material_id, source=holder(matter_type, need))
+                for need in needs
+                if need.source in HELD
+            ],
+            materials_asked=sum(need.source in _ASKED for need in needs),
         )
 
     def _item(self, planned: PlannedItem) -> Item:
@@ -79,4 +102,5 @@ class Plans:
             owner=destination.deployment,
             events_topic=destination.events_topic,
             depends_on=planned.depends_on,
+            joint_visit_group=planned.item.joint_visit_group,
         )

@@ -8,16 +8,16 @@ Rule 3: a material's content is taken in only when its digest is right.
 from __future__ import annotations
 
 import hashlib
-import time
+import math
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from datetime import date
 
 import grpc
 import grpc.aio
 
+from onematter.backbone.clock import Clock
 from onematter.backbone.doors import Doors, Queries, abort_invalid, abort_not_found, as_of
-from onematter.backbone.errors import abort_refused
+from onematter.backbone.errors import abort, abort_refused, abort_retry
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.outcome_pb2 import Outcome, Reason
 from onematter.contracts import keys
@@ -26,6 +26,8 @@ from onematter.contracts.topics import INTAKE_COMMANDS, MATTER_EVENTS, SUBMISSIO
 from onematter.intake import store
 from onematter.intake.checks import MAX_PRINCIPAL, MAX_REQUEST_ID
 from onematter.intake.core import MAX_COMMAND_BYTES
+from onematter.intake.query_codes import opens, place_of, query_code
+from onematter.intake.tries import Tries
 from onematter.intake.v1 import intake_service_pb2 as messages
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_service_pb2_grpc import (
@@ -35,7 +37,7 @@ from onematter.intake.v1.intake_service_pb2_grpc import (
 from onematter.intake.v1.intake_state_pb2 import MatterState, MatterStatus
 from onematter.intake.views import guide, matter_view
 from onematter.intake.watching import Watching
-from onematter.law.calendar import legal_date
+from onematter.law.calendar import WorkingCalendar
 from onematter.law.catalogue import Catalogue, UnknownMatter
 
 DEFAULT_PAGE_SIZE = 50
@@ -45,6 +47,8 @@ MAX_MATERIAL_BYTES = 50 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 DIGEST_BYTES = 32
 MAX_MATTER_ID = 128
+# Longer than any; what is typed beyond it makes no difference.
+MAX_TYPED = 32
 
 SERVICE_NAME = messages.DESCRIPTOR.services_by_name["IntakeService"].full_name
 _COMPLETED = MatterStatus.MATTER_STATUS_COMPLETED
@@ -60,11 +64,25 @@ def add_to(server: grpc.aio.Server, servicer: IntakeServicer) -> None:
 class IntakeServicer(IntakeServiceServicer):
     """The one window's door. Refusals, back-pressure and absent dependencies end the call in `Doors`."""
 
-    def __init__(self, doors: Doors, queries: Queries, catalogue: Catalogue, deployment: str) -> None:
+    def __init__(
+        self,
+        doors: Doors,
+        queries: Queries,
+        catalogue: Catalogue,
+        deployment: str,
+        *,
+        calendar: WorkingCalendar | None = None,
+        clock: Clock | None = None,
+        query_key: bytes = b"",
+    ) -> None:
         self._doors = doors
         self._queries = queries
         self._catalogue = catalogue
         self._deployment = deployment
+        self._calendar = calendar
+        self._clock = clock or Clock()
+        self._query_key = query_key
+        self._tries = Tries()
         self._watching = Watching(queries, self._view)
 
     async def SubmitMatter(self, request: messages.SubmitMatterRequest, context: Call) -> messages.SubmitMatterResponse:
@@ -74,7 +92,8 @@ class IntakeServicer(IntakeServiceServicer):
         outcome = await self._ask(SUBMISSIONS, matter_id, command, "submit_matter", context)
         found = await self._queries.state(matter_id)
         number = MatterState.FromString(found[0]).matter_number if found is not None else ""
-        return messages.SubmitMatterResponse(outcome=outcome, matter_number=number)
+        code = query_code(self._query_key, number, matter_id) if number and self._query_key else ""
+        return messages.SubmitMatterResponse(outcome=outcome, matter_number=number, query_code=code)
 
     async def WithdrawMatter(
         self, request: messages.WithdrawMatterRequest, context: Call
@@ -91,6 +110,52 @@ class IntakeServicer(IntakeServiceServicer):
         await _check_matter_id(command.matter_id, "command.matter_id", context)
         outcome = await self._ask(INTAKE_COMMANDS, command.matter_id, command, "record_visit", context)
         return messages.RecordVisitResponse(outcome=outcome)
+
+    async def HandleMatter(self, request: messages.HandleMatterRequest, context: Call) -> messages.HandleMatterResponse:
+        """Do with a matter whatever a command says, but hand it in."""
+        command = request.command
+        kind = command.WhichOneof("command")
+        if kind is None:
+            await abort_invalid(context, "command.command", Reason.REASON_FIELD_MISSING)
+        if kind == "submit_matter":
+            await abort_invalid(
+                context, "command.submit_matter", Reason.REASON_FIELD_MALFORMED, rule="hand in with SubmitMatter"
+            )
+        await _check_matter_id(command.matter_id, "command.matter_id", context)
+        outcome = await self._ask(INTAKE_COMMANDS, command.matter_id, command, kind, context)
+        return messages.HandleMatterResponse(outcome=outcome)
+
+    async def QueryMatter(self, request: messages.QueryMatterRequest, context: Call) -> messages.QueryMatterResponse:
+        """The matter with this printed number and this query code. NOT_FOUND for whatever is wrong with either.
+
+        RESOURCE_EXHAUSTED after too many wrong ones; FAILED_PRECONDITION where the deployment has no secret for codes.
+        """
+        key = self._query_key
+        if not key:
+            await abort(
+                context, grpc.StatusCode.FAILED_PRECONDITION,
+                "this deployment has no query codes; set ONEMATTER_QUERY_KEY or ONEMATTER_QUERY_KEY_FILE",
+            )  # fmt: skip
+        for field, text in (("matter_number", request.matter_number), ("query_code", request.query_code)):
+            if not text:
+                await abort_invalid(context, field, Reason.REASON_FIELD_MISSING)
+        number, code = request.matter_number.strip()[:MAX_TYPED], request.query_code[:MAX_TYPED]
+        caller = _caller(context)
+        wait_seconds = math.ceil(self._tries.take(caller, number))
+        if wait_seconds:
+            await abort_retry(
+                context, grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"too many wrong query codes; try again in {wait_seconds} s", wait_seconds,
+            )  # fmt: skip
+        view = None
+        for matter_id, state_bytes, ledger in await store.matters_at(self._queries, place_of(key, number, code)):
+            state = MatterState.FromString(state_bytes)
+            if opens(key, number, code, kept_number=state.matter_number, matter_id=matter_id):
+                view = self._view(matter_id, state, ledger)
+        if view is None:
+            await abort_not_found(context, "matter", "matter_number, query_code")
+        self._tries.give_back(caller, number)
+        return messages.QueryMatterResponse(matter=view)
 
     async def GetMatter(self, request: messages.GetMatterRequest, context: Call) -> messages.GetMatterResponse:
         """The matter as it stands. NOT_FOUND until it is accepted."""
@@ -116,7 +181,7 @@ class IntakeServicer(IntakeServiceServicer):
                 context, "page_size", Reason.REASON_FIELD_MALFORMED, minimum="1", maximum=str(MAX_PAGE_SIZE)
             )
         after = request.page_token
-        in_force = self._catalogue.all_in_force(_today())
+        in_force = self._catalogue.all_in_force(self._clock.today())
         if after and all(one.code != after for one in in_force):
             await abort_invalid(
                 context, "page_token", Reason.REASON_FIELD_MALFORMED, rule="next_page_token of the page before"
@@ -133,7 +198,7 @@ class IntakeServicer(IntakeServiceServicer):
     ) -> messages.GetMatterTypeResponse:
         """One matter of the catalogue as it can be handed in today. NOT_FOUND when none is in force."""
         try:
-            matter_type = self._catalogue.in_force(request.matter_code, _today())
+            matter_type = self._catalogue.in_force(request.matter_code, self._clock.today())
         except UnknownMatter:
             await abort_not_found(context, "matter type", "matter_code")
         return messages.GetMatterTypeResponse(matter_type=guide(matter_type))
@@ -211,7 +276,12 @@ class IntakeServicer(IntakeServiceServicer):
         return self._view(matter_id, state, found[1])
 
     def _view(self, matter_id: str, state: MatterState, ledger: Ledger) -> messages.MatterView:
-        return matter_view(matter_id, state, as_of(ledger, self._deployment, MATTER_EVENTS))
+        try:
+            matter_type = self._catalogue.get(state.matter_code, state.catalogue_version)
+        except UnknownMatter:
+            matter_type = None
+        place = as_of(ledger, self._deployment, MATTER_EVENTS)
+        return matter_view(matter_id, state, place, matter_type=matter_type, calendar=self._calendar)
 
 
 async def _check_matter_id(matter_id: str, field: str, context: Call) -> None:
@@ -223,5 +293,6 @@ async def _check_matter_id(matter_id: str, field: str, context: Call) -> None:
         await abort_invalid(context, field, Reason.REASON_FIELD_MALFORMED)
 
 
-def _today() -> date:
-    return legal_date(int(time.time() * 1000))
+def _caller(context: Call) -> str:
+    """Who calls, but for the port: another connection is no other caller."""
+    return str(context.peer()).rpartition(":")[0]

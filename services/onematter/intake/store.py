@@ -18,6 +18,7 @@ _KEEP = """
 """
 _SIZE = "SELECT size_bytes FROM materials WHERE digest = %s"
 _SLICE = "SELECT substring(content FROM %s::int FOR %s::int) FROM materials WHERE digest = %s"
+_AT = "SELECT matter_id, state, ledger FROM aggregates WHERE matter_id >= %s AND matter_id < %s LIMIT 8"
 _CHANGED = """
     SELECT matter_id, state, ledger
     FROM unnest(%s::text[], %s::bytea[]) AS known (matter_id, digest)
@@ -41,6 +42,13 @@ async def material_slice(queries: Queries, digest: bytes, start: int, size_bytes
     """A part of a kept content, from `start` (0 is the first byte)."""
     rows = await queries.rows(_SLICE, (start + 1, size_bytes, digest))
     return rows[0][0] if rows else b""
+
+
+async def matters_at(queries: Queries, place: str) -> list[tuple[str, bytes, Ledger]]:
+    """Return id, state and ledger of the matters whose id begins with `place`, hexadecimal digits. Hardly ever two."""
+    # Whatever an id goes on with stands before g.
+    rows = await queries.rows(_AT, (place, f"{place}g"))
+    return [(matter_id, state, Ledger.FromString(ledger)) for matter_id, state, ledger in rows]
 
 
 async def changed_matters(

@@ -1,20 +1,40 @@
 """What intake shows: a matter as it stands, and the catalogue as a guide (办事指南).
 
-Rule: a view has no personal data; whoever knows a matter's id may see it.
+Rule 1: a view has no personal data; whoever knows a matter's id, or its number and query code, may see it.
+Rule 2: what the state alone does not tell (trips still to come, why the deadline is that day) needs the matter's type
+and the calendar; without them it stays out.
 """
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+
 from onematter.common.v1.names_pb2 import LocalizedText
 from onematter.common.v1.outcome_pb2 import StreamPosition
+from onematter.intake.clock import clocks_of
+from onematter.intake.trips import expected_visits
 from onematter.intake.v1 import intake_service_pb2 as messages
 from onematter.intake.v1.intake_state_pb2 import MatterState
+from onematter.law.calendar import CalendarMissing, WorkingCalendar
 from onematter.law.catalogue import ItemType, MaterialSpec, MatterType
+from onematter.law.explaining import document, explain
+from onematter.law.needs import asked
+from onematter.law.periods import Period
+
+_TIMES = ("handed_in", "completed", "deadlines", "acceptance_deadline", "delivery_deadline", "delivered")
 
 
-def matter_view(matter_id: str, state: MatterState, as_of: StreamPosition) -> messages.MatterView:
-    """The matter as it stood at `as_of`."""
-    return messages.MatterView(
+def matter_view(
+    matter_id: str,
+    state: MatterState,
+    as_of: StreamPosition,
+    *,
+    matter_type: MatterType | None = None,
+    calendar: WorkingCalendar | None = None,
+) -> messages.MatterView:
+    """The matter as it stood at `as_of`. `matter_type`: in the version that it began with."""
+    view = messages.MatterView(
         matter_id=matter_id,
         matter_number=state.matter_number,
         matter_code=state.matter_code,
@@ -24,15 +44,57 @@ def matter_view(matter_id: str, state: MatterState, as_of: StreamPosition) -> me
         status=state.status,
         outcome=state.outcome,
         items=state.items,
-        handed_in=state.handed_in if state.HasField("handed_in") else None,
-        completed=state.completed if state.HasField("completed") else None,
         visits=state.visits,
         as_of=as_of,
+        trips=state.trips,
+        expected_visits=state.visits if matter_type is None else expected_visits(state, matter_type),
+        accepted_by=state.accepted_by,
+        accepted_day=state.accepted_day,
+        missing=_missing(state),
+        outstanding_materials=state.outstanding_materials,
+        held_materials=state.held_materials,
+        unshared_materials=state.unshared_materials,
+        delivery=state.delivery,
+        owner_division=state.owner_division,
+        receiving_division=state.receiving_division,
     )
+    for name in _TIMES:
+        if state.HasField(name):
+            getattr(view, name).CopyFrom(getattr(state, name))
+    if matter_type is not None and calendar is not None:
+        view.deadline_explanation_json = _explanation(state, matter_type, calendar)
+    return view
+
+
+def _missing(state: MatterState) -> list[str]:
+    """What is asked of the applicant now: before acceptance, for an item, or since its holder did not share it."""
+    asked_for = [*state.missing, *state.unshared_materials]
+    for item in state.items:
+        asked_for += item.missing
+    return list(dict.fromkeys(asked_for))
+
+
+def _explanation(state: MatterState, matter_type: MatterType, calendar: WorkingCalendar) -> str:
+    """Why the matter's own period ends when it does: the promised one, or the legal one where nothing is promised."""
+    if not state.accepted_day:
+        return ""
+    legal, promised = clocks_of(matter_type, state)
+    period = promised or legal
+    return "" if period is None else _explained(period, calendar)
+
+
+@lru_cache(maxsize=1_024)
+def _explained(period: Period, calendar: WorkingCalendar) -> str:
+    try:
+        return json.dumps(document(explain(period, calendar)), ensure_ascii=False)
+    except CalendarMissing:
+        return ""
 
 
 def guide(matter_type: MatterType) -> messages.MatterType:
     """A matter of the catalogue, as an applicant or an integrator needs it."""
+    # In whatever situation: what is asked in some alone is not required of everybody.
+    required = {one.material_id for one in asked(matter_type, (True,) * len(matter_type.items), {})}
     return messages.MatterType(
         matter_code=matter_type.code,
         version=matter_type.version,
@@ -50,11 +112,11 @@ def guide(matter_type: MatterType) -> messages.MatterType:
             )
             for fact in matter_type.facts
         ],
-        items=[_item(item) for item in matter_type.items],
+        items=[_item(item, required) for item in matter_type.items],
     )
 
 
-def _item(item: ItemType) -> messages.ItemGuide:
+def _item(item: ItemType, required: set[str]) -> messages.ItemGuide:
     return messages.ItemGuide(
         item_id=item.item_id,
         name=LocalizedText(texts=item.names),
@@ -63,17 +125,17 @@ def _item(item: ItemType) -> messages.ItemGuide:
         depends_on=item.depends_on,
         legal_days=item.legal_days,
         promised_days=item.promised_days,
-        materials=[_material(material) for material in item.materials],
+        materials=[_material(material, material.material_id in required) for material in item.materials],
         automatic_rule=item.rule.text if item.rule is not None else "",
     )
 
 
-def _material(material: MaterialSpec) -> messages.MaterialGuide:
+def _material(material: MaterialSpec, required: bool) -> messages.MaterialGuide:
     return messages.MaterialGuide(
         material_id=material.material_id,
         name=LocalizedText(texts=material.names),
-        # Shared and tolerant materials are never asked for at the hand-in.
-        required=material.is_asked,
+        # What is shared, made on the way, or may follow is never asked for at the hand-in.
+        required=required,
         share_source=material.share_source or "",
         media_types=material.media_types,
         max_bytes=material.max_bytes,

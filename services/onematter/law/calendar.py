@@ -2,7 +2,8 @@
 
 Rule 1: a day is a working day when the State Council's notice for its year says so: weekdays less the days
 off, plus the make-up days (调休上班). There is no formula for it; each year is data.
-Rule 2: a year that is not loaded is an error that names the year, never a guess.
+Rule 2: a year that is not loaded is an error that names the year, never a guess; but for those who ask for an
+`open_ended` calendar, to whom it is provisional.
 Rule 3: a year not yet announced may be loaded as provisional; whatever counts through it says so.
 Rule 4: legal days are days in China, UTC+8, all year.
 Rule 5: a day that the notice moves says why, by the holiday's name and the notice's number, so that a deadline
@@ -15,6 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 # A name in each language, as zh-CN and en.
@@ -193,6 +195,29 @@ class WorkingCalendar:
         if found is None:
             raise CalendarMissing(year)
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class _OpenEnded(WorkingCalendar):
+    """Knows every year: one that is not loaded has its weekends off and is provisional."""
+
+    def _year(self, year: int) -> CalendarYear:
+        found = self._by_year.get(year)
+        return _unannounced(year) if found is None else found
+
+
+@lru_cache(maxsize=64)
+def _unannounced(year: int) -> CalendarYear:
+    return CalendarYear(year, "provisional", frozenset(), frozenset(), "未加载，仅按周末休息暂计")
+
+
+def open_ended(calendar: WorkingCalendar) -> WorkingCalendar:
+    """Return `calendar` for whoever must come to a deadline whatever is loaded: it never raises CalendarMissing.
+
+    A year that nobody loaded is provisional and has weekends off alone, so that a deadline in it says that it is not
+    certain and is worked out again when the year is there.
+    """
+    return _OpenEnded(calendar.years)
 
 
 def read_calendar_year(document: Mapping[str, Any]) -> CalendarYear:

@@ -55,7 +55,7 @@ class _Checker:
         for item in matter_type.items:
             if item.for_each:
                 self.divisions[item.for_each] = Level.PROVINCE
-            elif item.routing == "origin":
+            elif item.routing in ("origin", "crossed"):
                 level = approval_level(item.level)
                 self.divisions[ORIGIN_FACT] = max(level, self.divisions.get(ORIGIN_FACT, level))
         self.materials = {spec.material_id: spec for spec in matter_type.materials}

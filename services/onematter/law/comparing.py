@@ -11,11 +11,24 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from onematter.law.catalogue import Catalogue
-from onematter.law.matters import LANGUAGES, Evidence, FactSpec, ItemType, MaterialSpec, MatterType, Names
+from onematter.law.matters import (
+    LANGUAGES,
+    Evidence,
+    FactSpec,
+    ItemType,
+    MaterialSpec,
+    MatterType,
+    Names,
+    RuleExample,
+)
 from onematter.law.rules import Rule
 from onematter.law.words import (
+    ACCEPTANCES,
     CASE_TYPES,
     CODE_SCHEMES,
+    CROSS_REGION_MODES,
+    DELIVERY_WAYS,
+    DENIALS,
     FACT_KINDS,
     GRADES,
     GROUPS,
@@ -28,10 +41,12 @@ from onematter.law.words import (
     citation,
     day,
     days,
+    fact_text,
     listed,
     names,
     same,
     size,
+    years,
 )
 
 T = TypeVar("T")
@@ -192,6 +207,34 @@ def _choices(fact: FactSpec) -> Names:
     return _all([fact.choice_names.get(value) or same(value) for value in fact.choices])
 
 
+def _totals(matter_type: MatterType) -> Names:
+    parts = [(_rule(total.when), days(total.days)) for total in matter_type.totals]
+    return _all([names(f"{a['zh-CN']}：{b['zh-CN']}", f"{a['en']}: {b['en']}") for a, b in parts])
+
+
+def _examples(item: ItemType) -> Names:
+    return _all([_example(one) for one in item.rule_examples])
+
+
+def _example(example: RuleExample) -> Names:
+    facts = ", ".join(f"{key}={fact_text(value)}" for key, value in sorted(example.facts.items()))
+    given = same(facts) if facts else names("未作回答", "no answers")
+    then = names("准予", "grants") if example.grants else names("转人工", "a person")
+    return {language: f"{given[language]} → {then[language]}" for language in LANGUAGES}
+
+
+def _opinions(item: ItemType, catalogue: Catalogue) -> Names:
+    rule = item.opinions
+    if rule is None:
+        return _NOTHING
+    asked, quorum = _all([_departments(code, catalogue) for code in rule.departments]), rule.quorum
+    veto = names("，一家不同意即不予", ", one refusal forbids it") if rule.veto else names("", "")
+    return names(
+        f"{asked['zh-CN']}，至少 {quorum} 家同意{veto['zh-CN']}",
+        f"{asked['en']}, at least {quorum} of them consent{veto['en']}",
+    )
+
+
 _MATTER: tuple[_Field[MatterType], ...] = (
     _Field("names", names("名称", "name"), lambda one, _: one.names),
     _Field("lead_department", names("牵头部门", "lead"), lambda one, c: _departments(one.lead_department, c)),
@@ -206,6 +249,17 @@ _MATTER: tuple[_Field[MatterType], ...] = (
         lambda one, _: _NOTHING if one.promised_days is None else days(one.promised_days),
     ),
     _Field("illustrative", names("是否示例", "illustrative"), lambda one, _: _flag(one.illustrative)),
+    _Field("acceptance", names("受理方式", "how it is accepted"), lambda one, _: ACCEPTANCES[one.acceptance]),
+    _Field("joint", names("是否联合办理", "handled jointly"), lambda one, _: _flag(one.joint)),
+    _Field(
+        "delivery", names("送达方式", "delivery"), lambda one, _: _all([DELIVERY_WAYS[way] for way in one.delivery])
+    ),
+    _Field(
+        "cross_region",
+        names("跨省通办方式", "how it is handled across regions"),
+        lambda one, _: _all([CROSS_REGION_MODES[mode] for mode in one.cross_region]),
+    ),
+    _Field("totals", names("分情形全程时限", "time for the whole by situation"), lambda one, _: _totals(one)),
     _Field("evidence", names("可信程度", "evidence"), lambda one, _: _groups(one.evidence_by_group)),
 )
 _FACT: tuple[_Field[FactSpec], ...] = (
@@ -267,6 +321,19 @@ _ITEM: tuple[_Field[ItemType], ...] = (
         lambda one, _: same(one.alternative_group) if one.alternative_group else _NOTHING,
     ),
     _Field("rule", names("秒批规则", "rule that decides at once"), lambda one, _: _rule(one.rule)),
+    _Field("rule_version", names("规则版本", "version of the rule"), lambda one, _: same(str(one.rule_version))),
+    _Field("rule_examples", names("规则示例", "examples of the rule"), lambda one, _: _examples(one)),
+    _Field("pledge", names("可否告知承诺", "may be pledged"), lambda one, _: _flag(one.pledge)),
+    _Field("opinions", names("征求意见", "whose opinion is asked"), _opinions),
+    _Field("denial", names("不予许可的后果", "what a denial means"), lambda one, _: DENIALS[one.denial]),
+    _Field(
+        "validity_years", names("有效期", "validity"),
+        lambda one, _: _NOTHING if one.validity_years is None else years(one.validity_years),
+    ),
+    _Field(
+        "supervised_by", names("监管部门", "who supervises it"),
+        lambda one, c: _NOTHING if one.supervised_by is None else _departments(one.supervised_by, c),
+    ),
     _Field(
         "for_each", names("逐地办理", "once for each"),
         lambda one, _: same(one.for_each) if one.for_each else _NOTHING,

@@ -17,9 +17,10 @@ from onematter.law.catalogue import Catalogue
 from onematter.law.clock import ClockKind
 from onematter.law.dependencies import Graph, dependencies, longest_path, restricted, stages
 from onematter.law.divisions import Level
+from onematter.law.guide_handling import Asked, Handling, asked_of, handling_of
 from onematter.law.guide_materials import Brought, Held, materials_of
-from onematter.law.linting import groups_in_use
-from onematter.law.matters import CaseType, Evidence, ItemCode, ItemType, MatterType, Names, OnlineDepth
+from onematter.law.linting import groups_in_use, matter_groups_in_use
+from onematter.law.matters import CaseType, Evidence, ItemCode, ItemType, MatterType, Names, OnlineDepth, Routing
 from onematter.law.rules import Facts, FactValue
 from onematter.law.situations import TooManySituations, applying, rules_of
 from onematter.law.words import NO, YES, citation, listed, same
@@ -76,6 +77,12 @@ class Step:
     code: ItemCode | None
     online_depth: OnlineDepth | None
     fee: Names | None
+    routing: Routing
+    asked: Asked | None
+    has_pledge: bool
+    ends_matter: bool
+    validity_years: int | None
+    supervised_by: Names | None
     evidence: Mapping[str, Evidence]
 
 
@@ -96,7 +103,7 @@ class Duration:
 
 @dataclass(frozen=True)
 class Guide:
-    """All that a person wants to know before he hands in. `promised_days` is promised for the whole matter."""
+    """All that a person wants to know before he hands in."""
 
     code: str
     version: int
@@ -112,9 +119,14 @@ class Guide:
     stages: tuple[tuple[Step, ...], ...]
     brought: tuple[Brought, ...]
     held: tuple[Held, ...]
-    promised_days: int | None
+    handling: Handling
     promised: Duration
     legal: Duration
+
+    @property
+    def promised_days(self) -> int | None:
+        """What is promised for the whole matter, where the answers given settle it."""
+        return self.handling.promised_days
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -156,7 +168,7 @@ def guide(catalogue: Catalogue, matter_type: MatterType, facts: Facts | None = N
         ),
         brought=brought,
         held=held,
-        promised_days=matter_type.promised_days,
+        handling=handling_of(matter_type, facts),
         promised=_duration(
             items,
             graph,
@@ -213,6 +225,12 @@ def _step(
         code=item.code,
         online_depth=item.online_depth,
         fee=item.fee,
+        routing=item.routing,
+        asked=asked_of(catalogue, item),
+        has_pledge=item.pledge,
+        ends_matter=item.denial == "matter",
+        validity_years=item.validity_years,
+        supervised_by=catalogue.department_names(item.supervised_by) if item.supervised_by is not None else None,
         evidence={
             group: item.evidence_by_group[group] for group in groups_in_use(item) if group in item.evidence_by_group
         },
@@ -294,7 +312,8 @@ def _evidence(matter_type: MatterType) -> Mapping[str, Evidence]:
             if known is None or order.index(known.grade) < order.index(evidence.grade):
                 found[group] = evidence
 
-    note("matter", matter_type.evidence_by_group.get("matter"))
+    for group in matter_groups_in_use(matter_type):
+        note(group, matter_type.evidence_by_group.get(group))
     for item in matter_type.items:
         for group in groups_in_use(item):
             note(group, item.evidence_by_group.get(group))

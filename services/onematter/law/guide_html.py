@@ -25,6 +25,7 @@ def as_html(guide: Guide, language: str) -> str:
         _brought(words),
         _held(words),
         _times(words),
+        _handling(words),
         _basis(words),
         _trust(words),
     ]
@@ -227,6 +228,7 @@ def _times(words: GuideWords) -> list[str]:
         return []
     told = [
         (words.say("全程承诺", "Promised for the whole"), words.whole_time()),
+        *words.whole_times(),
         (words.say("按承诺的关键路径", "Critical path by what is promised"), words.duration(guide.promised)),
         (words.say("按法定的关键路径", "Critical path by law"), words.duration(guide.legal)),
     ]
@@ -236,6 +238,14 @@ def _times(words: GuideWords) -> list[str]:
     if words.fallback():
         lines.append(f'<p class="remark">{escape(words.fallback())}</p>')
     return _section("times", words.say("时限", "Time"), lines)
+
+
+def _handling(words: GuideWords) -> list[str]:
+    if not words.guide.stages:
+        return []
+    lines = [f"<div><dt>{escape(name)}</dt><dd>{escape(told)}</dd></div>" for name, told in words.handling()]
+    title = words.say("受理、送达和救济", "Acceptance, delivery and remedies")
+    return _section("handling", title, ['<dl class="answers">', *lines, "</dl>"])
 
 
 def _basis(words: GuideWords) -> list[str]:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from onematter.law.clock import ACCEPTANCE, DELIVERY, JOINT_DECISION, OPINION
 from onematter.law.guide import Duration, Guide, Question, Step
+from onematter.law.guide_handling import Asked
 from onematter.law.guide_materials import Brought, Held
+from onematter.law.remedies import LITIGATION_MONTHS, RECONSIDERATION_DAYS
 
 
 def as_document(guide: Guide) -> dict[str, Any]:
@@ -31,15 +34,30 @@ def as_document(guide: Guide) -> dict[str, Any]:
             "bring": [_brought(one) for one in guide.brought],
             "not_asked": [_held(one) for one in guide.held],
             "visits": {"at_most": 1 if guide.visits else 0, "for": [one.material_id for one in guide.visits]},
+            "acceptance": {"by": guide.handling.acceptance, "within_days": _acceptance_days(guide)},
+            "joint": guide.handling.is_joint,
+            "delivery": {"ways": list(guide.handling.delivery), "within_days": DELIVERY.days},
+            "cross_region": list(guide.handling.cross_region),
+            "remedies": {"reconsideration_days": RECONSIDERATION_DAYS, "litigation_months": LITIGATION_MONTHS},
             "time": _known(
                 {
                     "promised_days": guide.promised_days,
+                    "promised_by_situation": [
+                        _known({"when": dict(one.when) if one.when is not None else None, "days": one.days})
+                        for one in guide.handling.totals
+                    ]
+                    or None,
+                    "legal_days": JOINT_DECISION.days if guide.handling.is_joint else None,
                     "promised_path": _duration(guide.promised),
                     "legal_path": _duration(guide.legal),
                 }
             ),
         }
     )
+
+
+def _acceptance_days(guide: Guide) -> int:
+    return 0 if guide.handling.acceptance == "rule" else ACCEPTANCE.days
 
 
 def _known(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,9 +102,24 @@ def _step(step: Step) -> dict[str, Any]:
             "code": {"scheme": step.code.scheme, "text": step.code.text} if step.code is not None else None,
             "online_depth": step.online_depth,
             "fee": dict(step.fee) if step.fee is not None else None,
+            "routing": step.routing,
+            "pledge": step.has_pledge,
+            "opinions": _asked(step.asked) if step.asked is not None else None,
+            "denial": "matter" if step.ends_matter else "dependents",
+            "validity_years": step.validity_years,
+            "supervised_by": dict(step.supervised_by) if step.supervised_by is not None else None,
             "evidence": {group: str(evidence) for group, evidence in step.evidence.items()},
         }
     )
+
+
+def _asked(asked: Asked) -> dict[str, Any]:
+    return {
+        "departments": [dict(one) for one in asked.departments],
+        "quorum": asked.quorum,
+        "veto": asked.has_veto,
+        "within_days": OPINION.days,
+    }
 
 
 def _brought(one: Brought) -> dict[str, Any]:
@@ -96,6 +129,7 @@ def _brought(one: Brought) -> dict[str, Any]:
             "names": dict(one.names),
             "trust_class": one.trust_class,
             "due": one.due,
+            "later_within": {"days": one.limit.days, "kind": one.limit.kind} if one.limit is not None else None,
             "media_types": list(one.media_types),
             "max_bytes": one.max_bytes,
             "items": list(one.item_ids),

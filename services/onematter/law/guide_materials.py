@@ -12,6 +12,7 @@ from typing import Literal
 
 from onematter.law.catalogue import Catalogue
 from onematter.law.dependencies import producers
+from onematter.law.guide_handling import Limit, supplement_limit
 from onematter.law.matters import ItemType, MaterialSpec, MatterType, Names, TrustClass
 from onematter.law.needs import Source, needed
 from onematter.law.rules import Facts
@@ -22,7 +23,8 @@ from onematter.law.situations import TooManySituations, applying, questions_behi
 class Brought:
     """A material that the applicant brings: now, `later` when it may follow (容缺), or when he likes.
 
-    Unless it `is_certain` it is asked only in some situations; `when` says in which, where the record does.
+    Unless it `is_certain` it is asked only in some situations; `when` says in which, where the record does. `limit` is
+    the time within which it has to follow.
     """
 
     material_id: str
@@ -34,6 +36,7 @@ class Brought:
     item_ids: tuple[str, ...]
     is_certain: bool
     when: Names | None
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def materials_of(
                         item_ids,
                         is_certain,
                         when,
+                        supplement_limit(users) if due == "later" else None,
                     )
                 )
         if "shared" in sources and material.share_source is not None:

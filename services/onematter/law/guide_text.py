@@ -22,6 +22,7 @@ def as_text(guide: Guide, language: str) -> str:
             _brought(words),
             _held(words),
             _times(words),
+            _handling(words),
             _basis(words),
             _trust(words),
         )
@@ -126,6 +127,7 @@ def _times(words: GuideWords) -> list[str]:
     lines = [words.say("【时限】", "TIME")]
     if words.whole_time():
         lines.append(words.say("  全程承诺：", "  promised for the whole: ") + words.whole_time())
+        lines += [f"     {when}{words.say('：', ': ')}{limit}" for when, limit in words.whole_times()]
     lines += [
         words.say("  按承诺的关键路径：", "  critical path by what is promised: ") + words.duration(guide.promised),
         words.say("  按法定的关键路径：", "  critical path by law: ") + words.duration(guide.legal),
@@ -133,6 +135,13 @@ def _times(words: GuideWords) -> list[str]:
     if words.fallback():
         lines.append(f"  {words.fallback()}")
     return lines
+
+
+def _handling(words: GuideWords) -> list[str]:
+    if not words.guide.stages:
+        return []
+    lines = [words.say("【受理、送达和救济】", "ACCEPTANCE, DELIVERY AND REMEDIES")]
+    return lines + [f"  {name}{words.say('：', ': ')}{told}" for name, told in words.handling()]
 
 
 def _basis(words: GuideWords) -> list[str]:

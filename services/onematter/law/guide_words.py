@@ -10,39 +10,27 @@ from collections.abc import Sequence
 
 from onematter.law.guide import Duration, Guide, Question, Step
 from onematter.law.guide_materials import Brought, Held
-from onematter.law.matters import Names
-from onematter.law.words import CASE_TYPES, FACT_KINDS, GRADES, GROUPS, LEVELS, day, days, formats, listed, size
+from onematter.law.guide_words_handling import HandlingWords
+from onematter.law.words import (
+    CASE_TYPES,
+    FACT_KINDS,
+    GRADES,
+    GROUPS,
+    LEVEL_BY_REGIONS,
+    LEVELS,
+    day,
+    days,
+    formats,
+    size,
+)
 
-_CHINESE = "zh-CN"
 
-
-class GuideWords:
+class GuideWords(HandlingWords):
     """Says the parts of `guide` in `language` (zh-CN or en)."""
 
     def __init__(self, guide: Guide, language: str) -> None:
-        self.guide = guide
-        self.language = language
+        super().__init__(guide, language)
         self._alternatives = {step.item_id: step.alternatives for step in guide.steps}
-
-    def pick(self, names: Names) -> str:
-        """The name in this language."""
-        return names[self.language]
-
-    def say(self, chinese: str, english: str) -> str:
-        """The one of two texts."""
-        return chinese if self.language == _CHINESE else english
-
-    def listed(self, parts: Sequence[Names]) -> str:
-        """Names one after the other."""
-        return self.pick(listed(parts))
-
-    def ids(self, item_ids: Sequence[str]) -> str:
-        """Items by their numbers."""
-        return self.say("、", ", ").join(item_ids)
-
-    def in_brackets(self, text: str) -> str:
-        """A remark."""
-        return self.say(f"（{text}）", f" ({text})")
 
     # The head
 
@@ -75,7 +63,15 @@ class GuideWords:
     def whole_time(self) -> str:
         """What is promised for the whole matter; empty when nothing is."""
         promised = self.guide.promised_days
-        return "" if promised is None else self.pick(days(promised))
+        possible = sorted(
+            {total.days for total in self.guide.handling.totals} | (set() if promised is None else {promised})
+        )
+        if not possible:
+            return ""
+        longest = self.pick(days(possible[-1]))
+        if len(possible) == 1:
+            return longest
+        return f"{possible[0]}–{longest}" + self.say("，视情形而定", ", depending on the situation")
 
     def visits(self) -> str:
         """How often the applicant has to come because of materials."""
@@ -144,10 +140,6 @@ class GuideWords:
         """A stage's heading."""
         return self.say(f"第 {number} 步", f"Stage {number}")
 
-    def condition(self, when: Names) -> str:
-        """In which situation something holds."""
-        return self.say(f"适用于：{self.pick(when)}", f"if {self.pick(when)}")
-
     def step_tag(self, step: Step) -> str:
         """Whether a step is for everybody; empty when it is."""
         if step.is_certain:
@@ -156,7 +148,8 @@ class GuideWords:
 
     def office(self, step: Step) -> str:
         """Who decides, at which level, and how."""
-        parts = (step.department, LEVELS[step.level], CASE_TYPES[step.case_type])
+        level = LEVEL_BY_REGIONS if step.routing == "crossed" else LEVELS[step.level]
+        parts = (step.department, level, CASE_TYPES[step.case_type])
         return " · ".join(self.pick(part) for part in parts)
 
     def times(self, step: Step) -> str:
@@ -169,13 +162,6 @@ class GuideWords:
         if not told:
             return ""
         return self.say("，", ", ").join(told) + self.mark(step, "time")
-
-    def mark(self, step: Step, group: str) -> str:
-        """What stands behind an illustrative value; empty behind any other."""
-        evidence = step.evidence.get(group)
-        return (
-            self.in_brackets(self.say("示例", "illustrative")) if evidence and evidence.grade == "illustrative" else ""
-        )
 
     def after(self, step: Step) -> str:
         """What comes first; of alternatives it is one of them."""
@@ -205,6 +191,7 @@ class GuideWords:
         if step.visits_with:
             others = self.ids(step.visits_with)
             told.append(self.say(f"与 {others} 一同勘验，只来一次", f"one site visit together with {others}"))
+        told += self.step_handling(step)
         if step.produces:
             told.append(self.say("办成得到：", "you receive: ") + self.listed(step.produces))
         if step.fee is not None:
@@ -217,11 +204,15 @@ class GuideWords:
 
     def due(self, one: Brought) -> str:
         """When a material is brought."""
-        return {
+        told = {
             "asked": self.say("提交时", "at the hand-in"),
             "later": self.say("可容缺后补", "may follow later"),
             "voluntary": self.say("自愿提供", "if you like"),
         }[one.due]
+        if one.limit is None:
+            return told
+        limit = self.pick(days(one.limit.days, one.limit.kind))
+        return told + self.say(f"，最迟 {limit}内", f", within {limit} at the latest")
 
     def form(self, one: Brought) -> str:
         """In which formats a material is taken, and how large."""

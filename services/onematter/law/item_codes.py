@@ -58,6 +58,13 @@ def level_of_code(code: ItemCode) -> Level | None:
     return Level(int(code.text[_USCC]))
 
 
+def basic_code(code: ItemCode) -> str | None:
+    """Return the basic code (基本编码) in a well-formed code; None when its scheme has none."""
+    if code.scheme == "opaque":
+        return None
+    return code.text if code.scheme == "basic" else code.text[_USCC + 1 : _USCC + 13]
+
+
 def form_of(scheme: CodeScheme) -> str:
     """Say in words what a code of `scheme` looks like, as a way out."""
     return {

@@ -21,6 +21,11 @@ Rule 2: nothing is judged by a part: what has too many situations to try is told
 | code_malformed, code_level, code_twice | error, error, warning | item codes |
 | validity_reversed, validity_overlap, version_order, validity_gap | error, error, error, warning | versions in time |
 | evidence_missing, source_missing | error | nobody said how far to trust it |
+| rule_untested, rule_contradicts_example | warning, error | rules that decide at once, against their examples |
+| total_over_limit, total_unreachable | error, warning | times for the whole: over 45 days of §42, or for no situation |
+| opinions_over_promise, validity_without_certificate, denial_of_optional, joint_alone | warning | cannot be meant so |
+| visits_over_one, remote_needs_window | warning | ways that cost a visit too many |
+| same_item_names, same_item_basis, same_item_code | warning | one item, differing between matters (四级四同) |
 """
 
 from __future__ import annotations
@@ -35,8 +40,10 @@ from onematter.law.clock import DECISION, EXAMINATION, JOINT_DECISION, PeriodRul
 from onematter.law.dependencies import cycle, dependencies, longest_path
 from onematter.law.findings import Finding, Findings, in_order
 from onematter.law.item_codes import check_item_code, form_of, level_of_code
+from onematter.law.linting_handling import lint_handling
+from onematter.law.linting_sameness import lint_sameness
 from onematter.law.linting_situations import lint_situations
-from onematter.law.matters import LANGUAGES, Evidence, Grade, ItemType, MatterType, Names
+from onematter.law.matters import LANGUAGES, DeliveryWay, Evidence, Grade, ItemType, MatterType, Names
 from onematter.law.reading import CYCLE_WAY_OUT, cycle_rule
 
 # Without the extension: that is a decision on one case, not a time of the item.
@@ -58,7 +65,9 @@ def lint(catalogue: Catalogue) -> tuple[Finding, ...]:
         _check_times(matter_type, findings)
         _check_evidence(matter_type, findings)
         lint_situations(matter_type, findings)
+        lint_handling(matter_type, findings)
         found.extend(findings)
+    found.extend(lint_sameness(catalogue))
     for code in dict.fromkeys(one.code for one in catalogue.matter_types):
         found.extend(_check_validity(catalogue.versions(code)))
     return in_order(found)
@@ -150,6 +159,10 @@ def _check_tables(catalogue: Catalogue, matter_type: MatterType, findings: Findi
     for item in matter_type.items:
         path = f"items.{item.item_id}"
         known(f"{path}.department", "department", item.department, catalogue.departments)
+        if item.supervised_by is not None:
+            known(f"{path}.supervised_by", "department", item.supervised_by, catalogue.departments)
+        for asked in item.opinions.departments if item.opinions is not None else ():
+            known(f"{path}.opinions", "department", asked, catalogue.departments)
         for certificate in dict.fromkeys((*item.produces_certificates, *item.needs_certificates)):
             known(f"{path}.certificates", "certificate", certificate, catalogue.certificates)
         for basis in item.basis:
@@ -218,12 +231,32 @@ def groups_in_use(item: ItemType) -> tuple[str, ...]:
         "visit": item.joint_visit_group is not None,
         "depth": item.online_depth is not None,
         "fee": item.fee is not None,
+        "pledge": item.pledge,
+        "opinions": item.opinions is not None,
+        "denial": item.denial != "dependents",
+        "validity": item.validity_years is not None,
+        "supervision": item.supervised_by is not None,
+    }
+    return tuple(group for group, is_used in used.items() if is_used)
+
+
+def matter_groups_in_use(matter_type: MatterType) -> tuple[str, ...]:
+    """Return the groups of fields of a matter itself that say something, and so need evidence."""
+    used = {
+        "matter": True,
+        "acceptance": matter_type.acceptance != "rule",
+        "joint": matter_type.joint,
+        "delivery": set(matter_type.delivery) != set(get_args(DeliveryWay)),
+        "cross_region": bool(matter_type.cross_region),
+        "totals": bool(matter_type.totals),
     }
     return tuple(group for group, is_used in used.items() if is_used)
 
 
 def _check_evidence(matter_type: MatterType, findings: Findings) -> None:
-    told: list[tuple[str, Evidence | None]] = [("evidence.matter", matter_type.evidence_by_group.get("matter"))]
+    told: list[tuple[str, Evidence | None]] = [
+        (f"evidence.{group}", matter_type.evidence_by_group.get(group)) for group in matter_groups_in_use(matter_type)
+    ]
     told += [(f"facts.{fact.key}.evidence", fact.evidence) for fact in matter_type.facts]
     told += [(f"materials.{one.material_id}.evidence", one.evidence) for one in matter_type.materials]
     for item in matter_type.items:

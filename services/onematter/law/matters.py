@@ -18,12 +18,16 @@ from onematter.law.divisions import Level
 from onematter.law.rules import Rule
 
 FactKind = Literal["text", "number", "flag", "list"]
-Routing = Literal["own", "each", "origin"]
+Routing = Literal["own", "each", "origin", "crossed"]
 CaseType = Literal["instant", "promise", "referred", "joint"]  # 即办件, 承诺件, 上报件, 联办件
 TrustClass = Literal["A", "B", "C", "D"]
 CodeScheme = Literal["basic", "implementation", "business", "opaque"]
 OnlineDepth = Literal["offline", "started", "whole"]  # 线下办理, 网上可办, 全程网办
 Grade = Literal["sourced", "general", "illustrative"]  # 有公开来源, 一般知识, 示例
+Acceptance = Literal["rule", "window"]  # 系统自动受理, 窗口受理
+Denial = Literal["dependents", "matter"]
+DeliveryWay = Literal["e_certificate", "post", "counter"]  # 电子证照, 邮寄, 窗口领取
+CrossRegionMode = Literal["remote", "relayed", "joint"]  # 全程网办, 异地代收代办, 多地联办
 Names = Mapping[str, str]
 
 LANGUAGES = ("zh-CN", "en")
@@ -46,6 +50,32 @@ class ItemCode(NamedTuple):
 
     scheme: CodeScheme
     text: str
+
+
+class OpinionRule(NamedTuple):
+    """Whose opinion a department asks before it grants (征求意见), and what the answers bind it to.
+
+    `departments` are asked at once when the item opens. A grant needs `quorum` consents, conditional ones included;
+    with `veto` a single refusal forbids it.
+    """
+
+    departments: tuple[str, ...]
+    quorum: int
+    veto: bool
+
+
+class RuleExample(NamedTuple):
+    """What a decision rule must say of one situation: the rule's own test, beside it in the catalogue."""
+
+    facts: Mapping[str, object]
+    grants: bool
+
+
+class Total(NamedTuple):
+    """The whole matter's time in one situation: the first whose `when` holds."""
+
+    when: Rule
+    days: int
 
 
 class LegalBasis(NamedTuple):
@@ -125,7 +155,8 @@ class ItemType:
     `optional` item is the applicant's to choose, by an answer that its `when` asks for. Of the items of one
     `alternative_group` exactly one applies: the first whose `when` holds.
     `level` is the level that exercises the power (行使层级), `routing` how its division is found: "own" from
-    the matter's division, "each" from the instance's, "origin" from the fact `origin_division` if given.
+    the matter's division, "each" from the instance's, "origin" from the fact `origin_division` if given,
+    "crossed" by the regions crossed (`onematter.law.routing`): the origin's, at `level` or below it.
     `needs_certificates` makes the item wait for whatever items of the plan produce them; `depends_on` names
     items without a certificate. Items of one `joint_visit_group` share a site visit (一同勘验).
     `evidence` tells how far to trust the record, `evidence_by_group` each group of its fields.
@@ -156,6 +187,16 @@ class ItemType:
     online_depth: OnlineDepth | None = None
     fee: Names | None = None
     evidence_by_group: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
+    rule_version: int = 1
+    rule_examples: tuple[RuleExample, ...] = ()
+    # Whether the applicant may pledge that the conditions are met (告知承诺).
+    pledge: bool = False
+    opinions: OpinionRule | None = None
+    # What a denial means: what waits for this item lapses, or the whole matter ends and its siblings are called back.
+    denial: Denial = "dependents"
+    validity_years: int | None = None
+    # The department that supervises what is granted (审管衔接).
+    supervised_by: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +221,13 @@ class MatterType:
     valid_until: date | None = None
     promised_days: int | None = None
     evidence_by_group: Mapping[str, Evidence] = field(default_factory=dict[str, Evidence])
+    # Who accepts a hand-in that is complete: the rules at once, or a clerk at the window within five days.
+    acceptance: Acceptance = "rule"
+    # Handled jointly (行政许可法 §26), so that the matter as a whole has 45 working days (§42 para. 2).
+    joint: bool = False
+    delivery: tuple[DeliveryWay, ...] = ("e_certificate", "post", "counter")
+    cross_region: tuple[CrossRegionMode, ...] = ()
+    totals: tuple[Total, ...] = ()
 
     def item(self, item_id: str) -> ItemType:
         """Return the item with `item_id`. Raises KeyError."""

@@ -2,7 +2,7 @@
 
 Rule 1: the plan is a function of the type, the division and the facts; the order is the catalogue's.
 Rule 2: an item goes straight to the level that exercises the power; nothing is relayed through the levels
-between.
+between. What crosses regions goes to whoever is competent for all of them (`onematter.law.routing`).
 Rule 3: a dependency on an item that does not apply is dropped, one on a repeated item means all of its
 instances.
 Rule 4: of alternative items the first whose situation holds is planned, and no other.
@@ -19,6 +19,7 @@ from functools import lru_cache
 from onematter.law.dependencies import dependencies
 from onematter.law.divisions import Level, ancestor, approval_level, level_of
 from onematter.law.matters import ORIGIN_FACT, ItemType, MatterType, Violation
+from onematter.law.routing import competent
 from onematter.law.rules import Facts
 
 _MAX_KEPT_PLANS = 4_096
@@ -60,7 +61,7 @@ class _Planner:
         )
         self.groups = alternatives(matter_type)
         self.lists = tuple(dict.fromkeys(item.for_each for item in items if item.for_each))
-        self.by_origin = any(item.routing == "origin" for item in items)
+        self.by_origin = any(item.routing in ("origin", "crossed") for item in items)
         self.all: tuple[bool, ...] = (True,) * len(items)
         self.kept: dict[tuple[object, ...], tuple[PlannedItem, ...]] = {}
 
@@ -97,6 +98,14 @@ def applicable(matter_type: MatterType, facts: Facts) -> tuple[bool, ...]:
     return _planner(matter_type).applies(facts)
 
 
+def promised_for_whole(matter_type: MatterType, facts: Facts) -> int | None:
+    """Return the working days promised for the whole matter in this situation; None when nothing is."""
+    for total in matter_type.totals:
+        if total.when.holds(facts):
+            return total.days
+    return matter_type.promised_days
+
+
 def plan(matter_type: MatterType, division: str, facts: Facts) -> tuple[PlannedItem, ...]:
     """Return the items of a matter handed in for `division` with `facts`, in the catalogue's order.
 
@@ -125,7 +134,9 @@ def plan(matter_type: MatterType, division: str, facts: Facts) -> tuple[PlannedI
 
 def _make(planner: _Planner, division: str, facts: Facts) -> tuple[PlannedItem, ...]:
     chosen = [item for item, applies in zip(planner.items, planner.applies(facts), strict=True) if applies]
-    places: dict[str, dict[str, tuple[Level, str]]] = {item.item_id: _places(item, division, facts) for item in chosen}
+    places: dict[str, dict[str, tuple[Level, str]]] = {
+        item.item_id: _places(item, division, facts, planner.lists) for item in chosen
+    }
     needed = dependencies(chosen)
     return tuple(
         PlannedItem(
@@ -141,13 +152,15 @@ def _make(planner: _Planner, division: str, facts: Facts) -> tuple[PlannedItem, 
     )
 
 
-def _places(item: ItemType, division: str, facts: Facts) -> dict[str, tuple[Level, str]]:
+def _places(item: ItemType, division: str, facts: Facts, lists: tuple[str, ...]) -> dict[str, tuple[Level, str]]:
     """Return level and division of each instance of an item that applies, by instance id."""
     if item.for_each is not None:
         codes = facts[item.for_each]
         assert isinstance(codes, list)
         field = f"application.facts[{item.for_each}]"
         return {f"{item.item_id}@{code}": _place_by_shape(code, field) for code in codes}
+    if item.routing == "crossed":
+        return {item.item_id: _place_of_crossing(division, facts, lists)}
     origin = facts.get(ORIGIN_FACT) if item.routing == "origin" else None
     if origin:
         return {item.item_id: _place(str(origin), item.level, f"application.facts[{ORIGIN_FACT}]")}
@@ -160,6 +173,19 @@ def _place(division: str, level: Level, field: str) -> tuple[Level, str]:
         return level, ancestor(division, level)
     except ValueError:
         raise Unroutable(division_violation(field, level)) from None
+
+
+def _place_of_crossing(division: str, facts: Facts, lists: tuple[str, ...]) -> tuple[Level, str]:
+    origin = facts.get(ORIGIN_FACT)
+    listed = (facts.get(key) for key in lists)
+    try:
+        found = competent(
+            str(origin) if origin else division,
+            [place for places in listed if isinstance(places, list) for place in places],
+        )
+    except ValueError:
+        raise Unroutable(division_violation(f"application.facts[{ORIGIN_FACT}]", Level.PROVINCE)) from None
+    return found.level, found.division
 
 
 def _place_by_shape(division: str, field: str) -> tuple[Level, str]:

@@ -29,14 +29,16 @@ from onematter.law.matters import (
     Names,
 )
 from onematter.law.problems import DocumentRefused, Problem
+from onematter.law.reading_handling import check_crossing, read_item_handling, read_matter_handling
 from onematter.law.reading_rules import read_rule, read_situation
 
 Document: TypeAlias = Mapping[str, Any]
 
 # Groups of fields that evidence is told of. Those of items may be told once, for all items of the matter.
-MATTER_GROUPS = ("matter", "facts", "materials")
+MATTER_GROUPS = ("matter", "facts", "materials", "acceptance", "joint", "delivery", "cross_region", "totals")
 ITEM_GROUPS = (
     "item", "level", "dependencies", "time", "situation", "rule", "basis", "code", "visit", "depth", "fee",
+    "pledge", "opinions", "denial", "validity", "supervision",
 )  # fmt: skip
 
 
@@ -61,6 +63,8 @@ def read_matter_type(document: Document) -> MatterType:
     )
     _check_dependencies(items, problems)
     _check_use(materials, items, problems)
+    check_crossing(items, facts, problems)
+    handling = read_matter_handling(document, facts, problems)
     valid_from = _date(document["valid_from"], "valid_from", problems)
     valid_until = _date(document["valid_until"], "valid_until", problems) if "valid_until" in document else None
     if valid_from is not None and valid_until is not None and valid_until < valid_from:
@@ -82,6 +86,7 @@ def read_matter_type(document: Document) -> MatterType:
         illustrative=document.get("illustrative", False),
         evidence=str(evidence.get("matter", "")),
         evidence_by_group=evidence,
+        **handling,
     )
 
 
@@ -172,6 +177,7 @@ def _item(
     rule = None
     if auto is not None:
         rule = read_rule(auto["grant_when"], auto["explanation"], f"{path}.auto_rule.grant_when", facts, problems)
+    needed = _materials_of(document, path, materials, problems)
     own = document.get("evidence", {})
     graded = {**evidence, **_evidence(own)}
     code = document.get("code")
@@ -188,7 +194,7 @@ def _item(
         legal_days=document.get("legal_days"),
         promised_days=document.get("promised_days"),
         clock_kind=document.get("clock_kind", "working"),
-        materials=_materials_of(document, path, materials, problems),
+        materials=needed,
         rule=rule,
         when=read_situation(document.get("when"), f"{path}.when", facts, problems),
         for_each=document.get("for_each"),
@@ -201,6 +207,7 @@ def _item(
         fee=document.get("fee"),
         evidence=own if isinstance(own, str) else str(graded.get("item", "")),
         evidence_by_group={group: graded[group] for group in ITEM_GROUPS if group in graded},
+        **read_item_handling(document, path, rule, facts, needed, problems),
     )
     _check_routing(item, path, {fact.key: fact for fact in facts}, problems)
     if item.legal_days and item.promised_days is not None and item.promised_days > item.legal_days:

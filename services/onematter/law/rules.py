@@ -6,7 +6,7 @@ Rule 2: numbers are floats.
 Rule 3: a rule says yes, no, or that it cannot tell (`RuleInconclusive`); it has no effect, cannot loop for
 ever, and no error of it repeats a value. Facts that may be absent are asked for with `has(facts.height_m)`.
 Rule 4: yes to a granting rule grants at once (秒批). No, or cannot tell, leaves the decision to a person: a
-rule denies nothing.
+rule denies nothing. What it saw and why is told by `onematter.law.rule_reports`, for whoever reads it.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class Rule:
     """One compiled CEL expression over `facts`; equal to every other rule of the same text.
 
     `text` is the expression and `explanation` what it means, by language. `facts` are the facts that it
-    names, `guarded` those of them whose presence it asks for. Raises RuleError when the text is no such
-    expression.
+    names (`keys` the same in order), `guarded` those of them whose presence it asks for. Raises RuleError when
+    the text is no such expression.
     """
 
-    __slots__ = ("_keys", "_program", "explanation", "facts", "guarded", "text")
+    __slots__ = ("_program", "explanation", "facts", "guarded", "keys", "text")
 
     def __init__(self, text: str, explanation: Mapping[str, str] | None = None) -> None:
         if len(text) > MAX_RULE_CHARACTERS:
@@ -92,7 +92,7 @@ class Rule:
         self.explanation: Mapping[str, str] = dict(explanation or {})
         self.facts = frozenset(keys)
         self.guarded = frozenset(_GUARD.findall(bare))
-        self._keys = tuple(sorted(self.facts))
+        self.keys = tuple(sorted(self.facts))
 
     def decide(self, facts: Facts) -> bool:
         """Return whether the condition holds. Raises RuleInconclusive when a fact is absent or the evaluation
@@ -100,7 +100,7 @@ class Rule:
         """
         given: dict[str, Any] = {}
         try:
-            for key in self._keys:
+            for key in self.keys:
                 if key in facts:
                     value = facts[key]
                     given[key] = float(value) if type(value) is int else value
@@ -112,7 +112,7 @@ class Rule:
                 return answer
             failure = f"an answer of type {type(answer).__name__}"
         # Outside the handler: CEL's own message may repeat a value, and must not hang on as context.
-        absent = tuple(key for key in self._keys if key not in facts and key not in self.guarded)
+        absent = tuple(key for key in self.keys if key not in facts and key not in self.guarded)
         raise RuleInconclusive(self.text, absent, failure)
 
     def holds(self, facts: Facts) -> bool:

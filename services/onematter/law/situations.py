@@ -68,16 +68,17 @@ def questions_behind(matter_type: MatterType, item_ids: Collection[str]) -> froz
 
 
 def situations(
-    matter_type: MatterType, keys: Iterable[str], given: Facts | None = None
+    matter_type: MatterType, keys: Iterable[str], given: Facts | None = None, beside: Sequence[Rule] = ()
 ) -> Iterator[dict[str, FactValue]]:
     """Yield the combinations of answers to the questions `keys`, and to those that decide whether they are asked.
 
-    `given` answers stay as they are. Raises TooManySituations before the first, when there are more than 20,000.
+    `given` answers stay as they are. `beside` are rules that choose nothing, and whose limits are tried too. Raises
+    TooManySituations before the first, when there are more than 20,000.
     """
     given = given or {}
     behind = _closure(matter_type, keys)
     questions = [fact for fact in matter_type.facts if fact.key in behind]
-    rules = rules_of(matter_type)
+    rules = (*rules_of(matter_type), *beside)
     values = {fact.key: (given[fact.key],) if fact.key in given else _values(fact, rules) for fact in questions}
     total = 1
     for fact in questions:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import cast
 
 from onematter.law.clock import ClockKind
 from onematter.law.divisions import Level
@@ -26,6 +27,7 @@ LEVELS: Mapping[Level, Names] = {
     Level.TOWN: names("镇街级", "town"),
     Level.VILLAGE: names("村社级", "village"),
 }
+LEVEL_BY_REGIONS = names("层级按途经区域确定", "level by the regions crossed")
 CASE_TYPES: Mapping[str, Names] = {
     "instant": names("即办件", "on the spot"),
     "promise": names("承诺件", "within a promised time"),
@@ -58,6 +60,16 @@ GROUPS: Mapping[str, Names] = {
     "visit": names("联合勘验", "joint site visits"),
     "depth": names("网办深度", "online depth"),
     "fee": names("收费", "fees"),
+    "acceptance": names("受理方式", "acceptance"),
+    "joint": names("联合办理", "joint handling"),
+    "delivery": names("送达方式", "delivery"),
+    "cross_region": names("跨省通办", "handling across regions"),
+    "totals": names("分情形全程时限", "times for the whole"),
+    "pledge": names("告知承诺", "pledges"),
+    "opinions": names("征求意见", "opinions"),
+    "denial": names("不予许可的后果", "what a denial means"),
+    "validity": names("有效期", "validity"),
+    "supervision": names("监管部门", "supervision"),
 }
 ONLINE_DEPTHS: Mapping[str, Names] = {
     "offline": names("线下办理", "at a window"),
@@ -74,12 +86,31 @@ ROUTINGS: Mapping[str, Names] = {
     "own": names("一件事所在地", "the matter's division"),
     "each": names("逐地", "each division listed"),
     "origin": names("起运地", "the division of origin"),
+    "crossed": names("按途经区域确定", "by the regions crossed"),
 }
 CODE_SCHEMES: Mapping[str, Names] = {
     "basic": names("基本编码", "basic code"),
     "implementation": names("实施编码", "implementation code"),
     "business": names("业务办理项编码", "business item code"),
     "opaque": names("编码", "code"),
+}
+ACCEPTANCES: Mapping[str, Names] = {
+    "rule": names("材料齐全的，系统即时受理", "at once by the system when it is complete"),
+    "window": names("窗口人员受理", "by a clerk at the window"),
+}
+DENIALS: Mapping[str, Names] = {
+    "dependents": names("依赖它的事项不再办理，其他事项继续", "what waits for it lapses, the others go on"),
+    "matter": names("整件事终止", "the whole matter ends"),
+}
+DELIVERY_WAYS: Mapping[str, Names] = {
+    "e_certificate": names("电子证照", "e-certificate"),
+    "post": names("邮寄", "post"),
+    "counter": names("窗口领取", "at a counter"),
+}
+CROSS_REGION_MODES: Mapping[str, Names] = {
+    "remote": names("全程网办", "wholly online"),
+    "relayed": names("异地代收代办", "received elsewhere and passed on"),
+    "joint": names("多地联办", "handled by several places together"),
 }
 YES, NO = names("是", "yes"), names("否", "no")
 
@@ -90,6 +121,20 @@ def days(count: int, kind: ClockKind = "working") -> Names:
         return names("当日", "the same day")
     unit = names("个工作日", "working day") if kind == "working" else names("个自然日", "calendar day")
     return names(f"{count} {unit['zh-CN']}", f"{count} {unit['en']}{'' if count == 1 else 's'}")
+
+
+def years(count: int) -> Names:
+    """Return a time in years."""
+    return names(f"{count} 年", f"{count} year{'' if count == 1 else 's'}")
+
+
+def fact_text(value: object) -> str:
+    """Return an answer as a rule is written: yes and no as true and false, a number without needless digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(str(one) for one in cast("list[object]", value)) + "]"
+    return f"{value:.15g}" if isinstance(value, (int, float)) else str(value)
 
 
 def citation(basis: LegalBasis, laws: Mapping[str, Law]) -> Names:

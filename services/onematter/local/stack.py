@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from onematter.local import kafka, postgres, state
+from onematter.local.clock import clock_environment
 from onematter.local.errors import AlreadyRunning, LocalError
 from onematter.local.ports import LOOPBACK, allocate
 from onematter.local.processes import (
@@ -36,6 +37,7 @@ from onematter.local.processes import (
     stop_processes,
     termination_as_exit,
 )
+from onematter.local.secrets import secret_environment
 from onematter.local.services import DEFAULT_SERVICES, DEFAULT_SETUP, ServiceSpec
 from onematter.local.state import Addresses, ProcessRecord, ServiceAddress, State
 
@@ -356,6 +358,13 @@ class _Start:
             "ONEMATTER_PEERS": json.dumps(
                 {name: peer.grpc for name, peer in addresses.services.items() if peer.grpc is not None}
             ),
+            **{
+                setting: peer.grpc
+                for setting, name in service.addresses.items()
+                if (peer := addresses.services.get(name)) is not None and peer.grpc is not None
+            },
+            **clock_environment(self.directory),
+            **secret_environment(self.directory, service.deployment),
             **_PYTHON_ENVIRONMENT,
             **service.environment,
         }

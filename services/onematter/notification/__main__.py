@@ -20,7 +20,7 @@ def build(runtime: Runtime) -> Parts:
     deployment = runtime.deployment.name
     servicer = NotificationServicer(runtime.queries, deployment, runtime.table.events_topic(deployment))
     return Parts(
-        aggregate=handlers.aggregate(FileChannel(directory / "notices.db")),
+        aggregate=handlers.aggregate(FileChannel(directory / "notices.db"), runtime.catalogue),
         add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
     )

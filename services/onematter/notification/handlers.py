@@ -17,9 +17,11 @@ from onematter.common.v1.application_pb2 import PersonalData, Sealed
 from onematter.contracts.aggregate import Context, TimerDue, Undecodable, UnknownType
 from onematter.contracts.topics import MATTER_EVENTS
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
+from onematter.law.catalogue import Catalogue
 from onematter.notification import core
 from onematter.notification.channel import Addressee, Channel, Letter
 from onematter.notification.core import RecordAttempt, Tell
+from onematter.notification.telling import is_told
 from onematter.notification.texts import render
 from onematter.notification.v1.notification_events_pb2 import Notice, NoticeEvent
 from onematter.notification.v1.notification_state_pb2 import NoticesState
@@ -31,10 +33,9 @@ _TYPES = {
     for field in MatterEvent.DESCRIPTOR.oneofs_by_name["event"].fields
     if field.message_type is not None
 }
-# After a restore a notice may be due before the acceptance, which names the addressees, has come again.
-ADDRESSEE_UNKNOWN = "the matter's acceptance has not arrived"
+# After a restore a notice may be due before the receipt or acceptance, which names the addressees, has come again.
+ADDRESSEE_UNKNOWN = "the matter's receipt or acceptance has not arrived"
 _UNREADABLE = (None, None)
-_SILENT = frozenset({"item_opened", "visit_recorded", "command_refused"})
 
 
 def command_from(record: Record) -> Tell | None:
@@ -47,7 +48,7 @@ def command_from(record: Record) -> Tell | None:
     member = _TYPES.get(record.type)
     if member is None:
         raise UnknownType("a MatterEvent that this version does not know")
-    if member in _SILENT:
+    if not is_told(member):
         return None
     try:
         event = MatterEvent.FromString(record.value)
@@ -63,12 +64,16 @@ def command_from(record: Record) -> Tell | None:
 class Delivery:
     """Plans, delivers and records: the core's decisions with a channel between them."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, catalogue: Catalogue) -> None:
         self._channel = channel
+        self._catalogue = catalogue
 
     def decide(self, state: NoticesState, command: Command, context: Context) -> NoticeEvent | None:
         """Return what came of the notice that the command gives; None when it gives none."""
-        notice = core.due(state, command.name) if isinstance(command, TimerDue) else core.plan(state, command)
+        if isinstance(command, TimerDue):
+            notice = core.due(state, command.name)
+        else:
+            notice = core.plan(state, command, self._catalogue)
         if notice is None:
             return None
         known = state.HasField("name")
@@ -100,13 +105,16 @@ def absorb(state: NoticesState, command: Command, context: Context) -> NoticesSt
     return state if isinstance(command, TimerDue) else core.absorb(state, command.event)
 
 
-def aggregate(channel: Channel) -> Aggregate[NoticesState, Command, NoticeEvent]:
-    """Return the notices of a matter as the unit of work's aggregate, delivered through `channel`."""
+def aggregate(channel: Channel, catalogue: Catalogue) -> Aggregate[NoticesState, Command, NoticeEvent]:
+    """Return the notices of a matter as the unit of work's aggregate, delivered through `channel`.
+
+    `catalogue` has the names of what events tell by code.
+    """
     return Aggregate(
         state_type=NoticesState,
         event_type=NoticeEvent,
         command_from=command_from,
-        decide=Delivery(channel).decide,
+        decide=Delivery(channel, catalogue).decide,
         evolve=core.evolve,
         react=core.react,
         absorb=absorb,

@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from onematter.approval.core import Command, Core, FromIntake, evolve, react
-from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, Decision
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.actor_pb2 import Actor, ActorRole
 from onematter.common.v1.actor_pb2 import Level as ContractLevel
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
-from onematter.contracts.aggregate import Context, SetTimer
+from onematter.contracts.aggregate import Context, SetTimer, TimerDue
 from onematter.contracts.times import set_unix_ms
 from onematter.law.calendar import CalendarYear, WorkingCalendar
 from onematter.law.catalogue import Catalogue, ItemType, MatterType
@@ -119,6 +119,14 @@ def open_task(item_id: str = "02", *, version: int = 3, **facts: Any) -> FromInt
     return FromIntake(command)
 
 
+def command(name: str, actor: Actor | None = None, item_id: str = "02", **fields: Any) -> ApprovalCommand:
+    """A command of a person, by its name in the contract; an official of the item's own department asks."""
+    asked = ApprovalCommand(matter_id=MATTER_ID, item_id=item_id, request_id="r", actor=actor or official())
+    getattr(asked, name).SetInParent()
+    getattr(asked, name).MergeFrom(type(getattr(asked, name))(**fields))
+    return asked
+
+
 # Facts for which RULE says yes.
 SIMPLE: dict[str, Any] = {"investment": 900.0, "industry": "food", "flat": True, "cities": ["330100"]}
 
@@ -138,9 +146,12 @@ def claim_task(actor: Actor | None = None, item_id: str = "02") -> ApprovalComma
 def decide_task(
     decision: int = 1, opinion: str = "符合条件", actor: Actor | None = None, item_id: str = "02"
 ) -> ApprovalCommand:
+    """A denial names the article on which it rests."""
     command = ApprovalCommand(matter_id=MATTER_ID, item_id=item_id, request_id="r", actor=actor or official())
     command.decide_task.decision = decision  # type: ignore[assignment]
     command.decide_task.opinion = opinion
+    if decision == Decision.DECISION_DENY:
+        command.decide_task.basis.append("《水土保持法》第25条")
     command.decide_task.SetInParent()
     return command
 
@@ -156,7 +167,9 @@ class Matter:
     set_timers: list[SetTimer] = field(default_factory=list)
 
     def when(self, command: Command, now_unix_ms: int = NOW) -> ApprovalEvent | CommandRefused | None:
-        """Decide, and take the event in as the unit of work does."""
+        """Decide, and take the event in as the unit of work does: a timer that came due stands no more."""
+        if isinstance(command, TimerDue):
+            self.timers.pop(command.name, None)
         event = self.core.decide(self.state, command, Context(now_unix_ms, 0, 0, Ledger()))
         if isinstance(event, ApprovalEvent):
             event.matter_id = MATTER_ID
@@ -166,7 +179,7 @@ class Matter:
             self.set_timers = list(react(self.state, event).timers)
             for timer in self.set_timers:
                 if timer.due_unix_ms is None:
-                    del self.timers[timer.name]
+                    self.timers.pop(timer.name, None)
                 else:
                     self.timers[timer.name] = timer.due_unix_ms
         return event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from tests.unit.approval.cases import (
@@ -10,6 +11,7 @@ from tests.unit.approval.cases import (
     SIMPLE,
     Matter,
     claim_task,
+    command,
     decide_task,
     open_task,
     recall_task,
@@ -38,16 +40,16 @@ def latest(matter: Matter) -> Change[TasksState, ApprovalEvent]:
 def test_an_opened_task_has_a_row(matter: Matter) -> None:
     matter.given(open_task("02"))
     (row,) = store.rows_of([latest(matter)])
-    assert row[:10] == (
+    assert row[:11] == (
         MATTER_ID, "02", 3, "330100", "water", 1,
-        unix_ms(2026, 11, 30, 16), unix_ms(2026, 12, 21, 16), "OM-17", "",
+        unix_ms(2026, 11, 30, 16), unix_ms(2026, 12, 21, 16), "OM-17", "", False,
     )  # fmt: skip
-    assert isinstance(row[10], bytes)
-    assert TaskState.FromString(row[10]) == matter.task()
+    assert isinstance(row[11], bytes)
+    assert TaskState.FromString(row[11]) == matter.task()
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "claimed_by"),
+    ("then", "status", "claimed_by"),
     [
         (claim_task(), 2, "li"),
         (decide_task(), 3, ""),
@@ -57,13 +59,13 @@ def test_an_opened_task_has_a_row(matter: Matter) -> None:
     ids=["claimed", "decided", "recalled", "overdue"],
 )
 def test_every_change_of_an_opened_task_renews_its_row(
-    matter: Matter, command: TimerDue, status: int, claimed_by: str
+    matter: Matter, then: TimerDue, status: int, claimed_by: str
 ) -> None:
-    matter.given(open_task("02"), command)
+    matter.given(open_task("02"), then)
     (row,) = store.rows_of([latest(matter)])
     assert (row[5], row[9]) == (status, claimed_by)
-    assert isinstance(row[10], bytes)
-    assert TaskState.FromString(row[10]) == matter.task()
+    assert isinstance(row[11], bytes)
+    assert TaskState.FromString(row[11]) == matter.task()
 
 
 def test_a_task_decided_by_rule_has_no_row(matter: Matter) -> None:
@@ -83,6 +85,26 @@ def test_a_task_that_changes_twice_in_a_batch_has_one_row_the_last(matter: Matte
     ]
 
 
+def test_a_task_whose_clocks_stand_still_stands_behind_all_that_have_a_deadline(matter: Matter) -> None:
+    matter.given(open_task("02"), command("begin_special_procedure", kind=6, expected_days=10, reason="委托检测"))
+    (row,) = store.rows_of([latest(matter)])
+    assert row[5:8] == (5, unix_ms(9999, 12, 31, 23) + 3_599_000, unix_ms(9999, 12, 31, 23) + 3_599_000)
+    assert store.place_of(MATTER_ID, matter.task()) == Place(unix_ms(9999, 12, 31, 23) + 3_599_000, MATTER_ID, "02")
+
+
+def test_a_transferred_task_is_listed_where_it_is_now(matter: Matter) -> None:
+    goal: dict[str, Any] = {"department": "forestry", "division": "330200", "reason": "职责调整"}
+    matter.given(open_task("02"), command("transfer_task", **goal))
+    (row,) = store.rows_of([latest(matter)])
+    assert row[2:5] == (3, "330200", "forestry")
+
+
+def test_a_row_says_that_its_deadlines_are_provisional(matter: Matter) -> None:
+    matter.when(open_task("02"), unix_ms(2026, 12, 10))
+    (row,) = store.rows_of([latest(matter)])
+    assert row[10] is True
+
+
 def test_what_changes_no_task_has_no_row(matter: Matter) -> None:
     matter.given(open_task("02"))
     refused = ApprovalEvent(item_id="02", command_refused=CommandRefused(command="claim_task"))
@@ -92,7 +114,7 @@ def test_what_changes_no_task_has_no_row(matter: Matter) -> None:
 def test_a_list_asks_for_its_filters_alone() -> None:
     statement, params = store.list_statement(Wanted(statuses=store.WAITING, limit=51))
     assert statement.count("%s") == len(params) == 2
-    assert params == [[1, 2], 51]
+    assert params == [[1, 2, 5], 51]
     statement, params = store.list_statement(
         Wanted(
             statuses=frozenset({3, 1}),
@@ -111,11 +133,17 @@ def test_a_list_asks_for_its_filters_alone() -> None:
 
 @pytest.mark.parametrize(
     ("statuses", "literal"),
-    [({1}, "IN (1, 2)"), ({1, 2}, "IN (1, 2)"), ({3, 4}, "IN (3, 4)"), ({2, 3}, None)],
+    [
+        ({1}, "IN (1, 2, 5)"),
+        ({1, 2, 5}, "IN (1, 2, 5)"),
+        ({3, 4, 6}, "IN (3, 4, 6)"),
+        ({2, 3}, None),
+        ({5, 6}, None),
+    ],
 )
 def test_a_list_names_the_partial_index_that_serves_it(statuses: set[int], literal: str | None) -> None:
     statement, _ = store.list_statement(Wanted(statuses=frozenset(statuses), limit=1))
-    assert [part for part in ("IN (1, 2)", "IN (3, 4)") if part in statement] == ([literal] if literal else [])
+    assert [part for part in ("IN (1, 2, 5)", "IN (3, 4, 6)") if part in statement] == ([literal] if literal else [])
 
 
 @pytest.mark.parametrize(

@@ -24,17 +24,21 @@ from tests.unit.approval.cases import (
 
 from onematter.approval.core import Core, FromIntake, evolve, react
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, Decision
-from onematter.approval.v1.approval_events_pb2 import ApprovalEvent, TaskOverdue
+from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskStatus
 from onematter.common.v1.actor_pb2 import Actor, ActorRole, Level
 from onematter.common.v1.outcome_pb2 import CommandRefused
+from onematter.common.v1.period_pb2 import Clock
 from onematter.contracts.aggregate import SetTimer, TimerDue
 from onematter.contracts.times import unix_ms as ms_of
-from onematter.law.calendar import CalendarMissing
 
 # 24:00 in China of the 5th and the 20th weekday after Monday 2026-11-23.
 PROMISED_DUE = unix_ms(2026, 11, 30, 16)
 LEGAL_DUE = unix_ms(2026, 12, 21, 16)
+# 00:00 in China when two of the five days are left, a Friday, and when one is, a Monday.
+YELLOW_DUE = unix_ms(2026, 11, 26, 16)
+RED_DUE = unix_ms(2026, 11, 29, 16)
+NO_TIMERS = [SetTimer(f"{kind}:02", None) for kind in ("yellow", "red", "promised", "legal")]
 
 
 def kind(event: object) -> str | None:
@@ -116,7 +120,12 @@ def test_an_opened_task_carries_what_a_department_needs_and_its_deadlines(matter
     assert not opened.deadline_provisional
     assert event.actor.department == "water"
     assert ms_of(matter.task().opened_time) == NOW
-    assert matter.set_timers == [SetTimer("promised:02", PROMISED_DUE), SetTimer("legal:02", LEGAL_DUE)]
+    assert matter.set_timers == [
+        SetTimer("yellow:02", YELLOW_DUE),
+        SetTimer("red:02", RED_DUE),
+        SetTimer("promised:02", PROMISED_DUE),
+        SetTimer("legal:02", LEGAL_DUE),
+    ]
 
 
 def test_a_deadline_counted_through_a_year_not_yet_announced_is_provisional(matter: Matter) -> None:
@@ -125,9 +134,13 @@ def test_a_deadline_counted_through_a_year_not_yet_announced_is_provisional(matt
     assert ms_of(matter.task().opened.legal_deadline) == unix_ms(2027, 1, 7, 16)
 
 
-def test_a_deadline_beyond_the_loaded_years_is_an_error_that_names_the_year(matter: Matter) -> None:
-    with pytest.raises(CalendarMissing, match="2028"):
-        matter.when(open_task("02"), unix_ms(2027, 12, 30))
+def test_a_deadline_beyond_the_loaded_years_is_provisional_and_stops_nothing(matter: Matter) -> None:
+    assert kind(matter.when(open_task("02"), unix_ms(2027, 12, 30))) == "task_opened"
+    # Thursday 2027-12-30: the fifth weekday after it is Thursday 2028-01-06, the twentieth Thursday 2028-01-27.
+    deadlines = matter.task().deadlines
+    assert ms_of(deadlines.promised) == unix_ms(2028, 1, 6, 16)
+    assert ms_of(deadlines.legal) == unix_ms(2028, 1, 27, 16)
+    assert (deadlines.provisional, list(deadlines.provisional_years)) == (True, [2027, 2028])
 
 
 @pytest.mark.parametrize("facts", [{}, SIMPLE], ids=["opened", "decided by rule"])
@@ -294,7 +307,7 @@ def test_a_grant_produces_the_certificates(matter: Matter, actor: Actor, claimed
     task = matter.task()
     assert (task.status, ms_of(task.decided_time)) == (TaskStatus.TASK_STATUS_DECIDED, NOW)
     assert task.decided == decided
-    assert matter.set_timers == [SetTimer("promised:02", None), SetTimer("legal:02", None)]
+    assert matter.set_timers == NO_TIMERS
 
 
 def test_a_denial_produces_nothing(matter: Matter) -> None:
@@ -303,9 +316,9 @@ def test_a_denial_produces_nothing(matter: Matter) -> None:
     assert len(matter.task().decided.certificates) == 0
 
 
-def test_a_grant_of_an_item_that_the_catalogue_lacks_produces_nothing(matter: Matter) -> None:
+def test_a_grant_of_an_item_that_the_catalogue_lacks_produces_the_decision_alone(matter: Matter) -> None:
     matter.given(open_task("07"), decide_task(item_id="07"))
-    assert len(matter.task("07").decided.certificates) == 0
+    assert [c.certificate_type for c in matter.task("07").decided.certificates] == ["decision"]
 
 
 def test_what_another_has_claimed_is_not_decided_by_a_colleague(matter: Matter) -> None:
@@ -373,7 +386,7 @@ def test_intake_takes_an_undecided_task_back(matter: Matter, claimed: bool) -> N
     matter.given(open_task(), *([claim_task()] if claimed else []))
     assert kind(matter.when(recall_task())) == "task_recalled"
     assert matter.task().status == TaskStatus.TASK_STATUS_RECALLED
-    assert matter.set_timers == [SetTimer("promised:02", None), SetTimer("legal:02", None)]
+    assert matter.set_timers == NO_TIMERS
 
 
 @pytest.mark.parametrize("by_rule", [False, True], ids=["by a person", "by rule"])
@@ -410,13 +423,13 @@ def test_a_passed_deadline_is_a_fact_and_the_task_can_be_decided(matter: Matter,
     status = matter.task().status
     event = matter.when(TimerDue("promised:02"), PROMISED_DUE)
     assert isinstance(event, ApprovalEvent)
-    assert event.task_overdue.clock == TaskOverdue.CLOCK_PROMISED
+    assert event.task_overdue.clock == Clock.CLOCK_PROMISED
     assert ms_of(event.task_overdue.deadline) == PROMISED_DUE
     assert event.actor.principal == "approval-city"
     assert (matter.task().promised_overdue, matter.task().legal_overdue) == (True, False)
     event = matter.when(TimerDue("legal:02"), LEGAL_DUE)
     assert isinstance(event, ApprovalEvent)
-    assert event.task_overdue.clock == TaskOverdue.CLOCK_LEGAL
+    assert event.task_overdue.clock == Clock.CLOCK_LEGAL
     assert ms_of(event.task_overdue.deadline) == LEGAL_DUE
     assert (matter.task().promised_overdue, matter.task().legal_overdue) == (True, True)
     assert matter.task().status == status

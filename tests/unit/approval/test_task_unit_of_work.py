@@ -9,6 +9,7 @@ from tests.unit.approval.cases import (
     MATTER_ID,
     NOW,
     claim_task,
+    command,
     decide_task,
     make_calendar,
     make_catalogue,
@@ -23,6 +24,7 @@ from onematter.approval.v1.approval_state_pb2 import TaskStatus
 from onematter.backbone.records import Record, Sending, headers_of, read
 from onematter.backbone.step import Held, Step
 from onematter.backbone.unit import UnitOfWork
+from onematter.common.v1.actor_pb2 import Rank
 from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts.keys import partition_of
 from onematter.contracts.topics import table
@@ -44,12 +46,12 @@ class World:
         self.offset = 0
         self.sequence = 0
 
-    def take(self, command: ApprovalCommand, *, from_intake: bool = False) -> None:
+    def take(self, asked: ApprovalCommand, *, from_intake: bool = False) -> None:
         headers: list[tuple[str, bytes]] = []
         if from_intake:
             self.sequence += 1
             headers = [("ce_stream", b"intake"), ("ce_sequence", b"%d" % self.sequence)]
-        value = command.SerializeToString()
+        value = asked.SerializeToString()
         record = read(COMMANDS, LANE, self.offset, NOW, MATTER_ID.encode(), value, headers)
         assert isinstance(record, Record)
         self.offset += 1
@@ -65,9 +67,9 @@ def world() -> World:
     return World()
 
 
-def named(command: ApprovalCommand, request_id: str) -> ApprovalCommand:
-    command.request_id = request_id
-    return command
+def named(asked: ApprovalCommand, request_id: str) -> ApprovalCommand:
+    asked.request_id = request_id
+    return asked
 
 
 def test_a_repeated_request_has_its_first_outcome_and_no_second_effect(world: World) -> None:
@@ -94,7 +96,7 @@ def test_claiming_twice_is_accepted_twice_and_told_once(world: World) -> None:
 
 def test_timers_stand_while_the_task_waits(world: World) -> None:
     world.take(open_task().command, from_intake=True)
-    assert {timer.name for timer in world.held.ledger.timers if timer.due_unix_ms} == {"promised:02", "legal:02"}
+    assert standing(world) == {"yellow:02", "red:02", "promised:02", "legal:02"}
     promised = next(row for row in world.step.timers.values() if row.name == "promised:02")
     world.unit.handle_timer(world.step, world.held, promised)
     assert world.held.state.tasks[0].promised_overdue
@@ -120,3 +122,30 @@ def test_a_restore_from_the_published_events_reaches_the_same_state(world: World
         TaskStatus.TASK_STATUS_DECIDED,
     ]
     assert restored.held.ledger.outcomes == world.held.ledger.outcomes
+
+
+def test_a_restore_sets_the_timers_of_clocks_that_were_stopped_and_moved(world: World) -> None:
+    tolerant = open_task("02").command
+    tolerant.open_task.outstanding_materials.append("map")
+    world.take(tolerant, from_intake=True)
+    world.take(named(command("begin_special_procedure", kind=6, expected_days=7, reason="委托检测"), "1"))
+    assert standing(world) == {"supplement:02"}
+    world.take(named(command("end_special_procedure", result="合格"), "2"))
+    head = official(rank=Rank.RANK_DEPARTMENT_HEAD)
+    world.take(named(command("extend_period", head, days=3, reason="案情复杂"), "3"))
+    world.take(named(command("transfer_task", department="forestry", reason="职责调整"), "4"))
+    restored = World()
+    for offset, sending in enumerate(world.sent):
+        event = read(sending.topic, LANE, offset, NOW, sending.key, sending.value, headers_of(sending, DEPLOYMENT))
+        assert isinstance(event, Record)
+        assert restored.unit.fold(restored.step, restored.held, event)
+    assert restored.held.state == world.held.state
+    assert standing(restored) == standing(world) == {
+        "yellow:02", "red:02", "promised:02", "legal:02", "supplement:02",
+    }  # fmt: skip
+    due = {timer.name: timer.due_unix_ms for timer in world.held.ledger.timers}
+    assert {timer.name: timer.due_unix_ms for timer in restored.held.ledger.timers} == due
+
+
+def standing(world: World) -> set[str]:
+    return {timer.name for timer in world.held.ledger.timers if timer.due_unix_ms}

@@ -20,6 +20,7 @@ from onematter.intake.v1.intake_events_pb2 import MatterEvent
 MATTER_ID = "0123456789abcdef0123456789abcdef"
 MATTER_NUMBER = "202611233301061000000017"
 COMPLETED = "onematter.intake.v1.MatterCompleted"
+REFUSED = "onematter.intake.v1.AcceptanceRefused"
 NOW = 1_795_428_000_000
 HANDED_IN = NOW - 5_000
 COMMANDS = "onematter.approval.county.commands.v1"
@@ -51,6 +52,18 @@ def completed(
     event.matter_completed.matter_number = MATTER_NUMBER
     set_unix_ms(event.matter_completed.handed_in, handed_in_unix_ms)
     event.matter_completed.manifest.extend(
+        StreamPosition(writer=writer, topic=topic, sequence=last) for (writer, topic), last in manifest
+    )
+    return event
+
+
+def refused(manifest: Iterable[tuple[Stream, int]]) -> MatterEvent:
+    """The refusal to accept, which ends a matter too."""
+    event = MatterEvent(matter_id=MATTER_ID)
+    set_unix_ms(event.time, NOW)
+    event.acceptance_refused.matter_number = MATTER_NUMBER
+    set_unix_ms(event.acceptance_refused.handed_in, HANDED_IN)
+    event.acceptance_refused.manifest.extend(
         StreamPosition(writer=writer, topic=topic, sequence=last) for (writer, topic), last in manifest
     )
     return event

@@ -13,12 +13,14 @@ from tests.unit.archive.cases import (
     MATTER_ID,
     MATTER_NUMBER,
     NOW,
+    REFUSED,
     STREAMS,
     Archive,
     completed,
     in_order,
     matter_records,
     record,
+    refused,
 )
 
 from onematter.archive import core, handlers
@@ -68,6 +70,32 @@ def test_result_before_what_it_rests_on_waits():
     assert archive.sealed == []
     archive.take(*(r for stream in STREAMS if stream != MATTER for r in records[stream]))
     assert len(archive.sealed) == 1
+
+
+def test_a_refusal_to_accept_seals_the_matter_as_its_result_would():
+    archive = Archive()
+    ended = record(MATTER, 2, refused([(MATTER, 2)]).SerializeToString(), REFUSED)
+    archive.take(ended)
+    assert archive.sealed == []
+    received = record(MATTER, 1, b"received", "onematter.intake.v1.MatterReceived")
+    late = Archive()
+    late.take(received, ended, record(MATTER, 3, b"a later refusal"))
+    (sealed,) = late.sealed
+    assert sealed.seal.leaf_count == 2
+    assert sealed.seal.root == _hash(b"\x01", _hash(b"\0", received.value), _hash(b"\0", ended.value))
+    assert (unix_ms(sealed.seal.completed), unix_ms(sealed.seal.handed_in)) == (NOW, HANDED_IN)
+    receipt = receipt_of(MATTER_ID, late.held.state)
+    assert receipt is not None
+    assert receipt.matter_number == MATTER_NUMBER
+    assert b"a later refusal" in [r.value for r in late.case_file.records]
+
+
+def test_the_first_ending_is_the_matters():
+    archive = Archive()
+    archive.take(record(MATTER, 1, refused([(MATTER, 1)]).SerializeToString(), REFUSED))
+    archive.take(record(MATTER, 2, completed([(MATTER, 2)]).SerializeToString(), COMPLETED))
+    (sealed,) = archive.sealed
+    assert sealed.seal.leaf_count == 1
 
 
 def test_late_records_join_the_case_file_and_leave_the_seal():
@@ -219,3 +247,16 @@ def test_timer_teaches_and_decides_nothing():
 def test_result_that_cannot_be_sealed_is_undecodable(value: bytes, reason: str):
     with pytest.raises(Undecodable, match=reason):
         handlers.command_from(record(MATTER, 3, value, COMPLETED))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"\xff\xff", "not an onematter.intake.v1.MatterEvent"),
+        (completed([(MATTER, 3)]).SerializeToString(), "another"),
+        (refused([(MATTER, 2)]).SerializeToString(), "AcceptanceRefused.manifest does not end its own stream"),
+    ],
+)
+def test_refusal_that_cannot_be_sealed_is_undecodable(value: bytes, reason: str):
+    with pytest.raises(Undecodable, match=reason):
+        handlers.command_from(record(MATTER, 3, value, REFUSED))

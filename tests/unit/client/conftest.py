@@ -20,6 +20,7 @@ from grpc_status import rpc_status
 
 from onematter.approval.v1 import approval_service_pb2 as approval
 from onematter.approval.v1 import approval_service_pb2_grpc as approval_rpc
+from onematter.approval.v1.approval_state_pb2 import TaskStatus
 from onematter.archive.v1 import archive_service_pb2 as archive
 from onematter.archive.v1 import archive_service_pb2_grpc as archive_rpc
 from onematter.backbone.v1 import operations_service_pb2 as operations
@@ -27,7 +28,7 @@ from onematter.backbone.v1 import operations_service_pb2_grpc as operations_rpc
 from onematter.client.cli import cli
 from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.names_pb2 import LocalizedText
-from onematter.common.v1.outcome_pb2 import Outcome
+from onematter.common.v1.outcome_pb2 import Outcome, Reason
 from onematter.intake.v1 import intake_service_pb2 as intake
 from onematter.intake.v1 import intake_service_pb2_grpc as intake_rpc
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
@@ -43,6 +44,7 @@ with warnings.catch_warnings():
 
 MATTER = "0123456789abcdef0123456789abcdef"
 NUMBER = "202611233301061000000001"
+CODE = "7KQ2-M9XA"
 EVENTS = "onematter.matter.events.v1"
 
 
@@ -68,6 +70,9 @@ class Office:
     tasks: dict[tuple[str, str], approval.TaskView] = field(default_factory=dict)
     case_file: archive.CaseFile | None = None
     receipt: archive.Receipt | None = None
+    accountable_time: list[archive.AccountableTime] = field(default_factory=list)
+    matter: intake.MatterView | None = None
+    refused_items: set[str] = field(default_factory=set)
     address: str = ""
 
     def meet(self, context: grpc.ServicerContext) -> None:
@@ -100,7 +105,16 @@ class _Intake(intake_rpc.IntakeServiceServicer):
 
     def SubmitMatter(self, request: Any, context: Any) -> Any:
         outcome = self.office.outcome(request.command, context)
-        return intake.SubmitMatterResponse(outcome=outcome, matter_number=NUMBER)
+        return intake.SubmitMatterResponse(outcome=outcome, matter_number=NUMBER, query_code=CODE)
+
+    def HandleMatter(self, request: Any, context: Any) -> Any:
+        return intake.HandleMatterResponse(outcome=self.office.outcome(request.command, context))
+
+    def QueryMatter(self, request: Any, context: Any) -> Any:
+        self.office.meet(context)
+        if (request.matter_number, request.query_code) != (NUMBER, CODE):
+            abort(context, grpc.StatusCode.NOT_FOUND, "matter_number, query_code: there is no such matter")
+        return intake.QueryMatterResponse(matter=self.office.matter or view())
 
     def WithdrawMatter(self, request: Any, context: Any) -> Any:
         return intake.WithdrawMatterResponse(outcome=self.office.outcome(request.command, context))
@@ -112,7 +126,7 @@ class _Intake(intake_rpc.IntakeServiceServicer):
         self.office.meet(context)
         if request.matter_id != MATTER:
             abort(context, grpc.StatusCode.NOT_FOUND, "matter_id: there is no such matter; check the id")
-        return intake.GetMatterResponse(matter=view())
+        return intake.GetMatterResponse(matter=self.office.matter or view())
 
     def WatchMatter(self, request: Any, context: Any) -> Iterator[Any]:
         del request
@@ -133,6 +147,8 @@ class _Intake(intake_rpc.IntakeServiceServicer):
         made.facts.add(key="amount", kind="number", required=True)
         item = made.items.add(item_id="01")
         item.materials.add(material_id="form", media_types=["application/pdf"])
+        plan = item.materials.add(material_id="floor_plan")
+        plan.name.texts["zh-CN"], plan.name.texts["en"] = "平面图", "Floor plan"
         return intake.GetMatterTypeResponse(matter_type=made)
 
     def UploadMaterial(self, request_iterator: Any, context: Any) -> Any:
@@ -166,6 +182,17 @@ class _Approval(approval_rpc.ApprovalServiceServicer):
     def DecideTask(self, request: Any, context: Any) -> Any:
         return approval.DecideTaskResponse(outcome=self.office.outcome(request.command, context))
 
+    def HandleTask(self, request: Any, context: Any) -> Any:
+        return approval.HandleTaskResponse(outcome=self.office.outcome(request.command, context))
+
+    def DecideTasks(self, request: Any, context: Any) -> Any:
+        self.office.requests.append(request)
+        outcomes = [self.office.outcome(command, context) for command in request.commands]
+        for command, outcome in zip(request.commands, outcomes, strict=True):
+            if command.item_id in self.office.refused_items:
+                outcome.refused.violations.add(field="item_id", reason=Reason.REASON_TASK_DECIDED)
+        return approval.DecideTasksResponse(outcomes=outcomes)
+
 
 class _Archive(archive_rpc.ArchiveServiceServicer):
     def __init__(self, office: Office) -> None:
@@ -176,7 +203,9 @@ class _Archive(archive_rpc.ArchiveServiceServicer):
         self.office.meet(context)
         if self.office.case_file is None:
             abort(context, grpc.StatusCode.NOT_FOUND, "matter_id: there is no such matter")
-        return archive.GetCaseFileResponse(case_file=self.office.case_file)
+        return archive.GetCaseFileResponse(
+            case_file=self.office.case_file, accountable_time=self.office.accountable_time
+        )
 
     def GetReceipt(self, request: Any, context: Any) -> Any:
         del request
@@ -249,18 +278,36 @@ def run(office: Office, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Calla
     return invoke
 
 
+@pytest.fixture
+def task(office: Office) -> approval.TaskView:
+    """A task of the city's water department."""
+    return add_task(office, "02")
+
+
+def add_task(office: Office, item_id: str) -> approval.TaskView:
+    """Give the office a task that waits."""
+    made = approval.TaskView(matter_id=MATTER)
+    made.task.item_id, made.task.status = item_id, TaskStatus.TASK_STATUS_OPEN
+    item = made.task.opened.item
+    item.item_id, item.level, item.division, item.department = item_id, Level.LEVEL_CITY, "330100", "water"
+    made.task.opened.promised_deadline.seconds = 1_800_000_000
+    office.tasks[MATTER, item_id] = made
+    return made
+
+
 def document(result: Result) -> Any:
     """The one JSON document on stdout."""
     return json.loads(result.stdout)
 
 
-def sealed() -> tuple[archive.CaseFile, archive.Receipt]:
+def sealed(ending: str = "matter_completed") -> tuple[archive.CaseFile, archive.Receipt]:
     """A case of five records in two streams and a later one; its root is computed here, by the words of RFC 6962."""
     writer, commands = "intake", "onematter.approval.city.commands.v1"
     completed = MatterEvent(matter_id=MATTER)
-    completed.matter_completed.matter_number = NUMBER
-    completed.matter_completed.manifest.add(writer=writer, topic=EVENTS, sequence=3)
-    completed.matter_completed.manifest.add(writer=writer, topic=commands, sequence=2)
+    end = getattr(completed, ending)
+    end.matter_number = NUMBER
+    end.manifest.add(writer=writer, topic=EVENTS, sequence=3)
+    end.manifest.add(writer=writer, topic=commands, sequence=2)
     values = [
         (commands, 1, b"open"),
         (commands, 2, b"recall"),

@@ -15,29 +15,18 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 
 from onematter.approval.v1.approval_commands_pb2 import Decision
 from onematter.approval.v1.approval_service_pb2 import TaskView
-from onematter.approval.v1.approval_state_pb2 import TaskStatus
 from onematter.client.cli import cli
 from onematter.common.v1.actor_pb2 import ActorRole, Channel, Level
 from onematter.common.v1.application_pb2 import PersonalData
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason, Violation
 from onematter.contracts import keys
+from onematter.intake.v1.intake_commands_pb2 import CrossRegionMode, DeliveryWay, TripCause
 
-from .conftest import MATTER, NUMBER, Office, abort, document, sealed
+from .conftest import CODE, MATTER, NUMBER, Office, abort, document, sealed
 
 Run = Callable[..., Result]
 FORM: dict[str, Any] = {"matter_code": "OM-90", "division": "330106", "facts": {"amount": 5}}
 DECIDE = ("decide", MATTER, "02", "--as", "li", "--opinion", "ok", "--department", "water")
-
-
-@pytest.fixture
-def task(office: Office) -> TaskView:
-    view = TaskView(matter_id=MATTER)
-    view.task.item_id, view.task.status = "02", TaskStatus.TASK_STATUS_OPEN
-    item = view.task.opened.item
-    item.item_id, item.level, item.division, item.department = "02", Level.LEVEL_CITY, "330100", "water"
-    view.task.opened.promised_deadline.seconds = 1_800_000_000
-    office.tasks[MATTER, "02"] = view
-    return view
 
 
 def ends(code: grpc.StatusCode, text: str = "so it is") -> Callable[[Any], None]:
@@ -55,6 +44,7 @@ def test_submit_sends_what_the_file_says_and_uploads_materials(run: Run, office:
     assert document(result) == {
         "matter_id": matter_id,
         "matter_number": NUMBER,
+        "query_code": CODE,
         "request_id": "r1",
         "principal": "window-3",
     }
@@ -70,10 +60,26 @@ def test_submit_sends_what_the_file_says_and_uploads_materials(run: Run, office:
     assert PersonalData.FromString(submit.application.personal_data.plain).parties[0].name == "Zhang"
 
 
+def test_submit_sends_promises_pledges_delivery_and_regions(run: Run, office: Office) -> None:
+    more = {
+        "promised_materials": ["floor_plan"],
+        "pledged_items": ["02", "04"],
+        "delivery": "counter",
+        "cross_region": "relayed",
+    }
+    assert run("submit", "-", text=json.dumps(FORM | more)).exit_code == 0
+    (command,) = office.commands
+    submit = command.submit_matter
+    assert (list(submit.promised_materials), list(submit.pledged_items)) == (["floor_plan"], ["02", "04"])
+    assert submit.delivery == DeliveryWay.DELIVERY_WAY_COUNTER
+    assert submit.cross_region == CrossRegionMode.CROSS_REGION_MODE_RELAYED
+
+
 def test_submit_from_standard_input_tells_how_to_follow(run: Run) -> None:
     result = run("submit", "-", "--as", "me", "--request-id", "r", text=json.dumps(FORM))
     assert result.exit_code == 0
     assert NUMBER in result.stdout
+    assert CODE in result.stdout
     assert f"onematter progress {keys.matter_id('me', 'r')} --watch" in result.stdout
 
 
@@ -92,6 +98,10 @@ def test_submit_from_standard_input_tells_how_to_follow(run: Run) -> None:
         (json.dumps(FORM | {"materials": [{"material_id": "f", "sha256": "xy"}]}), "materials[0].sha256"),
         (json.dumps(FORM | {"parties": [{"name": 1}]}), "parties[0].name"),
         (json.dumps(FORM | {"parties": [{"role": "king"}]}), "parties[1].role"),
+        (json.dumps(FORM | {"promised_materials": "floor_plan"}), "promised_materials"),
+        (json.dumps(FORM | {"pledged_items": [2]}), "pledged_items[0]"),
+        (json.dumps(FORM | {"delivery": "pigeon"}), "delivery"),
+        (json.dumps(FORM | {"cross_region": "far"}), "cross_region"),
     ],
 )
 def test_a_wrong_submission_names_its_field(run: Run, office: Office, text: str, named: str) -> None:
@@ -311,8 +321,10 @@ def test_a_task_nobody_has_is_4(run: Run) -> None:
 
 def test_withdraw_visit_and_notices(run: Run, office: Office) -> None:
     assert run("withdraw", MATTER, "--reason", "mistake", "--json").exit_code == 0
-    assert run("visit", MATTER, "--reason", "original asked for", "--division", "330106").exit_code == 0
+    visit = ("visit", MATTER, "--reason", "original asked for", "--division", "330106", "--cause", "original-check")
+    assert run(*visit).exit_code == 0
     withdrawn, visited = office.commands
+    assert visited.record_visit.cause == TripCause.TRIP_CAUSE_ORIGINAL_CHECK
     assert withdrawn.withdraw_matter.reason == "mistake"
     assert (visited.record_visit.reason, visited.record_visit.division) == ("original asked for", "330106")
     assert document(run("notices", MATTER, "--json"))["notices"][0]["notice"]["notice_id"] == f"{MATTER}-1"

@@ -161,3 +161,37 @@ def test_a_missing_package_is_named_with_its_extra(run: Run, monkeypatch: pytest
     result = run("guide", "OM-03")
     assert result.exit_code == 2
     assert 'needs yaml, which is not installed: pip install "onematter[services]"' in result.stderr
+
+
+def test_rules_are_tried_on_their_examples(run: Run) -> None:
+    told = shown(run("catalogue", "rules", "OM-90", "--json"))
+    assert [one["item_id"] for one in told["rules"]] == ["01", "02", "03"]
+    first = told["rules"][0]
+    assert first["rule"] == "facts.amount <= 1000000.0"
+    assert {(one["grants"], one["verdict"]) for one in first["examples"]} >= {(True, "holds"), (False, "does_not_hold")}
+    text = run("catalogue", "rules", "OM-90").stdout
+    assert "OM-90 01 County item" in text
+    assert "✓ amount=1000000: granted" in text
+    assert "3 rules, every example agrees" in text
+    assert "由人审批" in run("--lang", "zh-CN", "catalogue", "rules", "OM-90").stdout
+    assert len(shown(run("catalogue", "rules", "--json"))["rules"]) > 3
+
+
+def test_rules_of_nothing_are_4_and_of_a_file_that_cannot_be_read_2(run: Run, directory: Path) -> None:
+    assert run("catalogue", "rules", "OM-77").exit_code == 4
+    assert shown(run("catalogue", "rules", "--dir", str(directory), "--json"))["rules"] == []
+    (directory / "torn.yaml").write_text("code: [")
+    assert run("catalogue", "rules", "--dir", str(directory)).exit_code == 2
+
+
+def test_a_rule_that_contradicts_its_example_is_refused(run: Run, directory: Path) -> None:
+    rule = {"grant_when": "facts.a", "explanation": names("so it is")}
+    examples = [{"facts": {"a": True}, "grants": False}]
+    third = document(
+        item("01", auto_rule=rule, rule_examples=examples), facts=[flag("a")], version=3, valid_from="2027-01-01"
+    )
+    (directory / "OM-50.3.yaml").write_text(yaml.safe_dump(third, allow_unicode=True))
+    result = run("catalogue", "rules", "--dir", str(directory))
+    assert result.exit_code == 2
+    assert "OM-50.3.yaml" in result.stderr
+    assert "example" in result.stderr

@@ -6,7 +6,7 @@ import pytest
 
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.client.following import Follower
-from onematter.client.tasks import Progress, Task, wanted
+from onematter.client.tasks import Decided, Progress, Task, wanted
 from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts import headers, keys
@@ -78,11 +78,20 @@ def test_another_refusal_does_not_end(request_id: str, reason: Reason) -> None:
     assert not follower.ended
 
 
-def test_no_refusal_ends_an_accepted_matter() -> None:
+@pytest.mark.parametrize("taken", ["matter_received", "matter_accepted"])
+def test_no_refused_command_ends_a_matter_that_was_taken(taken: str) -> None:
     follower = Follower(ID)
-    take(follower, 1, event("matter_accepted").SerializeToString())
+    take(follower, 1, event(taken).SerializeToString())
     take(follower, 2, refusal("r1", Reason.REASON_FACT_MISSING))
     assert not follower.ended
+
+
+def test_a_refusal_to_accept_ends() -> None:
+    follower = Follower(ID)
+    take(follower, 1, event("matter_received").SerializeToString())
+    assert not follower.ended
+    take(follower, 2, event("acceptance_refused").SerializeToString())
+    assert follower.ended
 
 
 def test_only_what_is_dealt_with_is_committed() -> None:
@@ -134,9 +143,9 @@ def test_a_task_is_settled_only_when_its_decision_is_written() -> None:
     said: list[object] = []
     settled: list[bool] = []
 
-    def decide(task: Task, grant: bool, opinion: str, request_id: str) -> None:
-        said.append((task.matter_id, task.item_id, grant, opinion, request_id))
-        if opinion == "fails":
+    def decide(task: Task, decided: Decided) -> None:
+        said.append((task.matter_id, task.item_id, decided))
+        if decided.opinion == "fails":
             raise ConnectionError
 
     opened = ApprovalEvent(matter_id="m", item_id="01")
@@ -144,9 +153,11 @@ def test_a_task_is_settled_only_when_its_decision_is_written() -> None:
     with pytest.raises(ConnectionError):
         task.grant("fails")
     assert settled == []
-    task.deny("no")
+    task.deny("no", basis=["art. 1"])
     assert settled == [True]
     again = Task(opened, decide, lambda: None)
     assert again.request_id == task.request_id
-    assert said[1] == ("m", "01", False, "no", task.request_id)
+    assert said[1] == ("m", "01", Decided(False, "no", basis=("art. 1",)))
+    task.grant("yes", conditions=["c"], valid_until="2031-12-31")
+    assert said[2] == ("m", "01", Decided(True, "yes", conditions=("c",), valid_until="2031-12-31"))
     assert len(task.request_id) <= 64

@@ -19,9 +19,11 @@ from onematter.client import (
     Invalid,
     MaterialFile,
     MaterialInput,
+    Need,
     OneMatter,
     PartyInput,
     Refused,
+    handling,
     submission,
 )
 from onematter.client.examples import bare_kafka
@@ -136,6 +138,8 @@ def test_every_command_names_its_type() -> None:
     ]
     types = [dict(headers_of(c, 0))["ce_type"].rpartition(b".")[2] for c in commands]
     assert types == [b"SubmitMatter", b"WithdrawMatter", b"RecordVisit", b"ClaimTask"]
+    correction = handling.request_correction_command(ACTOR, "r", ID, "01", [Need("form", "not signed")])
+    assert dict(headers_of(correction, 0))["ce_type"] == b"onematter.approval.v1.RequestCorrection"
     assert commands[0].submit_matter.channel == Channel.CHANNEL_SYSTEM  # type: ignore[union-attr]
 
 
@@ -194,6 +198,54 @@ def test_a_broker_that_is_away_is_unavailable() -> None:
     assert done.returncode == 1
     assert "onematter.client.errors.Unavailable: Kafka at 127.0.0.1:1" in done.stderr
     assert "check KAFKA_BOOTSTRAP_SERVERS" in done.stderr
+
+
+@pytest.mark.parametrize("day", ["2026-2-1", "20260201", "2026-02-30", "soon", "2026-02-01T00:00"])
+def test_a_day_is_written_as_the_contract_has_it(day: str) -> None:
+    with pytest.raises(Invalid, match="valid_until: it is no day; write it as 2026-11-23"):
+        handling.china_day(day, "valid_until")
+    assert handling.china_day(date(2026, 2, 1), "day") == handling.china_day("2026-02-01", "day") == "2026-02-01"
+    assert handling.china_day("", "day") == ""
+
+
+class Written(OneMatter):
+    """A client whose broker is a list."""
+
+    def __init__(self) -> None:
+        super().__init__("127.0.0.1:1", principal="acme", role="official")
+        self.topics: list[str] = []
+        self.commands: list[Any] = []
+        self._publisher = self  # type: ignore[assignment]
+
+    def write(self, topic: str, command: Any) -> int:
+        self.topics.append(topic)
+        self.commands.append(command)
+        return 0
+
+
+def test_a_command_goes_where_it_belongs() -> None:
+    om = Written()
+    official = actor_of("li", "official", level="city", division="330100", department="water")
+    assert om.send(handling.accept_command(ACTOR, "r1", ID)) == "r1"
+    om.send(handling.release_command(official, "r2", ID, "02"))
+    om.send(handling.release_command(official, "r3", ID, "02"), commands_topic="elsewhere")
+    om.supply(ID, [MaterialInput("form", bytes(32), 1, "application/pdf")], request_id="r4")
+    om.decide(
+        ID, "02", grant=False, opinion="no", level="city", division="330100", department="water",
+        basis=["art. 1"], conditions=[], valid_until="", request_id="r5",
+    )  # fmt: skip
+    assert om.topics == [
+        "onematter.intake.commands.v1",
+        "onematter.approval.city.commands.v1",
+        "elsewhere",
+        "onematter.intake.commands.v1",
+        "onematter.approval.city.commands.v1",
+    ]
+    assert om.commands[3].supply_materials.channel == Channel.CHANNEL_SYSTEM
+    assert list(om.commands[4].decide_task.basis) == ["art. 1"]
+    hand_in = submit_command(ACTOR, "r", "OM-90", "330106", application_of({}, [], []), channel=9)
+    with pytest.raises(Invalid, match="use submit"):
+        om.send(hand_in)
 
 
 def test_following_needs_an_id() -> None:

@@ -137,7 +137,7 @@ def test_a_whole_case_is_verified() -> None:
         (seal_of_another, "seal is not the receipt's"),
         (shorter_manifest, "manifest is not the one that the result names"),
         (stream_left_out, "manifest is not the one that the result names"),
-        (no_result, "one result is not among the records"),
+        (no_result, "what ends the matter is not among the records"),
         (another_matter, "matter is not the receipt's"),
         (another_number, "number is not the result's"),
         (leaf_too_many, "more leaves"),
@@ -154,6 +154,13 @@ def test_tampering_is_found_and_named(tamper: Tamper, said: str) -> None:
     result = verify(case_file, receipt)
     assert result.difference is not None
     assert said in result.difference
+
+
+def test_a_refusal_to_accept_is_verified_as_a_result_is() -> None:
+    case_file, receipt = sealed("acceptance_refused")
+    assert verify(case_file, receipt).difference is None
+    receipt.matter_number = "1"
+    assert "number is not the result's" in (verify(case_file, receipt).difference or "")
 
 
 def test_the_first_difference_ends_the_check() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, Decision
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
+from onematter.backbone.catalogue_files import load_calendar
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.actor_pb2 import Actor, ActorRole, Channel, Level
 from onematter.common.v1.application_pb2 import (
@@ -24,14 +25,16 @@ from onematter.contracts import keys
 from onematter.contracts.aggregate import Context, Outgoing
 from onematter.contracts.times import set_unix_ms
 from onematter.contracts.topics import table
-from onematter.intake.core import Command, Core, Heard
-from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+from onematter.intake.core import Core
+from onematter.intake.desk import Command, Heard
+from onematter.intake.v1.intake_commands_pb2 import IntakeCommand, TripCause
 from onematter.intake.v1.intake_events_pb2 import Item, ItemOutcome, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterState
 from onematter.law.catalogue import Catalogue, MatterType
 from onematter.law.reading import read_matter_type
 
 CODE = "OM-77"
+CALENDAR = load_calendar()
 APPLICANT = "windows-of-xihu"
 # 2026-11-23 00:30 in China, when it is still the 22nd in UTC.
 NOW = 1_795_365_000_000
@@ -105,7 +108,7 @@ def three_levels() -> MatterType:
 
 
 def make_core(matter: MatterType | None = None) -> Core:
-    return Core(Catalogue((matter or three_levels(),), {}), table())
+    return Core(Catalogue((matter or three_levels(),), {}), table(), "intake", CALENDAR)
 
 
 def hand_in(**changes: Any) -> IntakeCommand:
@@ -164,11 +167,17 @@ def withdraw(reason: str = "changed my mind", principal: str = APPLICANT) -> Int
     return command
 
 
-def visit(role: int = ActorRole.ACTOR_ROLE_CLERK, reason: str = "to sign", division: str = "") -> IntakeCommand:
+def visit(
+    role: int = ActorRole.ACTOR_ROLE_CLERK,
+    reason: str = "to sign",
+    division: str = "",
+    cause: int = TripCause.TRIP_CAUSE_OTHER,
+) -> IntakeCommand:
     command = IntakeCommand(request_id="v-1", matter_id="m", actor=Actor(principal="clerk-7"))
     command.actor.role = role  # type: ignore[assignment]
     command.record_visit.reason = reason
     command.record_visit.division = division
+    command.record_visit.cause = cause  # type: ignore[assignment]
     return command
 
 
@@ -197,6 +206,8 @@ class Matter:
     events: list[MatterEvent] = field(default_factory=list[MatterEvent])
     sent: list[Outgoing] = field(default_factory=list[Outgoing])
     taken: list[Taken] = field(default_factory=list[Taken])
+    # By name; None when it was taken away.
+    timers: dict[str, int | None] = field(default_factory=dict[str, int | None])
     matter_id: str = keys.matter_id(APPLICANT, "r-1")
     now_unix_ms: int = NOW
 
@@ -303,7 +314,8 @@ class Matter:
         self._count("onematter.matter.events.v1")
         self.state = self.core.evolve(self.state, event)
         effects = self.core.react(self.state, event)
-        assert effects.timers == ()
+        for timer in effects.timers:
+            self.timers[timer.name] = timer.due_unix_ms
         for outgoing in effects.commands:
             self._count(outgoing.topic)
         self.sent.extend(effects.commands)

@@ -23,7 +23,7 @@ from onematter.approval.v1.approval_commands_pb2 import Decision
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.contracts.aggregate import Context, TimerDue
-from onematter.intake.core import Heard
+from onematter.intake.desk import Heard
 from onematter.intake.v1.intake_events_pb2 import Certificate, ItemOutcome, ItemResult, MatterEvent, MatterOutcome
 from onematter.intake.v1.intake_state_pb2 import MatterState
 

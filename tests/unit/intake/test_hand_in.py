@@ -10,6 +10,7 @@ from datetime import date
 import pytest
 from tests.unit.intake.cases import (
     APPLICANT,
+    CALENDAR,
     CITY,
     CODE,
     COUNTY,
@@ -443,7 +444,7 @@ def test_a_division_that_nobody_serves_is_refused() -> None:
         }
     )
     assert isinstance(narrow, TopicTable)
-    core = Core(Catalogue((matter_type(item("01", COUNTY)),), {}), narrow)
+    core = Core(Catalogue((matter_type(item("01", COUNTY)),), {}), narrow, "intake", CALENDAR)
     assert isinstance(Matter(core).give(hand_in()), MatterEvent)
     assert violations(Matter(core).give(hand_in(division="440106"))) == [("submit_matter.division", "DIVISION_UNKNOWN")]
 

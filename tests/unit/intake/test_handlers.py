@@ -5,7 +5,17 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from tests.unit.intake.cases import APPLICANT, Matter, hand_in, make_core, three_levels, violations, visit, withdraw
+from tests.unit.intake.cases import (
+    APPLICANT,
+    CALENDAR,
+    Matter,
+    hand_in,
+    make_core,
+    three_levels,
+    violations,
+    visit,
+    withdraw,
+)
 
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.backbone.records import Record
@@ -13,12 +23,14 @@ from onematter.common.v1.outcome_pb2 import CommandRefused
 from onematter.contracts import keys
 from onematter.contracts.aggregate import TimerDue, Undecodable, UnknownType
 from onematter.contracts.topics import INTAKE_COMMANDS, MATTER_EVENTS, SUBMISSIONS, table
+from onematter.exchange.v1.exchange_events_pb2 import ExchangeEvent
 from onematter.intake import handlers
-from onematter.intake.core import Heard, Unfit
+from onematter.intake.desk import Heard, HeardSharing, Unfit
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.law.catalogue import Catalogue
 
 CITY_EVENTS = "onematter.approval.city.events.v1"
+EXCHANGE_EVENTS = "onematter.exchange.events.v1"
 # Field 1 says that 100 bytes follow, and none do.
 TRUNCATED = b"\x0a\x64"
 # Field 99, a varint: a message of a later version.
@@ -151,8 +163,23 @@ def test_the_key_of_a_hand_in_is_derived_and_of_others_named() -> None:
         handlers.key_of(TimerDue("x"))
 
 
+def test_an_event_of_the_data_exchange_comes_with_its_place() -> None:
+    event = ExchangeEvent(matter_id="m")
+    event.material_resolved.source = "market_regulation"
+    told = record(EXCHANGE_EVENTS, event.SerializeToString(), writer="exchange", sequence=4)
+    heard = handlers.command_from(table(), told)
+    assert heard == HeardSharing(event, EXCHANGE_EVENTS, 4)
+    assert isinstance(heard, HeardSharing)
+    assert handlers.key_of(heard) == "m"
+    for value, error in ((TRUNCATED, Undecodable), (b"", UnknownType), (LATER, UnknownType)):
+        with pytest.raises(error):
+            handlers.command_from(table(), record(EXCHANGE_EVENTS, value, writer="exchange"))
+    with pytest.raises(Undecodable):
+        handlers.command_from(table(), record(EXCHANGE_EVENTS, event.SerializeToString(), writer="approval-city"))
+
+
 def test_the_aggregate_speaks_on_the_matter_events() -> None:
-    aggregate = handlers.aggregate(Catalogue((three_levels(),), {}), table(), "intake")
+    aggregate = handlers.aggregate(Catalogue((three_levels(),), {}), table(), "intake", CALENDAR)
     assert table().events_topic("intake") == MATTER_EVENTS
     command = aggregate.command_from(record(SUBMISSIONS, hand_in().SerializeToString()))
     assert command == hand_in()

@@ -16,7 +16,7 @@ from tests.unit.intake.cases import (
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.contracts.aggregate import NO_EFFECTS, Context, TimerDue
-from onematter.intake.core import Heard
+from onematter.intake.desk import Heard
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import Certificate, ItemOutcome, MatterEvent, MatterOutcome
 from onematter.intake.v1.intake_state_pb2 import MatterState, MatterStatus

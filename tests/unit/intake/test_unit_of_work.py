@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from tests.unit.intake.cases import visit
+from tests.unit.intake.window import FIFTH_DAY_ENDS, MONDAY, window_type
 from tests.unit.intake.world import CITY, COUNTY, MATTER_ID, PROVINCE, World
 
 from onematter.backbone.step import Step
 from onematter.contracts.topics import INTAKE_COMMANDS
-from onematter.intake.v1.intake_events_pb2 import MatterEvent
+from onematter.intake.v1.intake_events_pb2 import AcceptedBy, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterState
 
 CONCLUDED = ItemStatus.ITEM_STATUS_CONCLUDED
@@ -110,3 +111,19 @@ def test_a_restore_names_a_stream_in_the_result_before_it_is_read_again(world: W
     assert (len(late), restored.held.state) == (1, state)
     assert len(restored.told) == 2
     assert restored.held.stream(COUNTY, late[0].topic).last_sequence == 1
+
+
+def test_silence_accepts_through_the_unit_of_work_and_is_known_after_a_restore() -> None:
+    world = World(window_type())
+    world.handed_in()
+    assert world.kinds == ["MatterReceived"]
+    assert world.step.timers[MATTER_ID, "acceptance"].due_unix_ms == FIFTH_DAY_ENDS
+    # Restored before it came due, the timer stands again.
+    assert world.restored().step.timers[MATTER_ID, "acceptance"].due_unix_ms == FIFTH_DAY_ENDS
+    row = world.ring("acceptance")
+    assert world.kinds == ["MatterReceived", "MatterAccepted"]
+    assert row.due_unix_ms == FIFTH_DAY_ENDS
+    assert (world.held.state.accepted_by, world.held.state.accepted_day) == (AcceptedBy.ACCEPTED_BY_SILENCE, MONDAY)
+    restored = world.restored()
+    assert restored.held.state == world.held.state
+    assert restored.step.timers[MATTER_ID, "acceptance"].due_unix_ms == 0

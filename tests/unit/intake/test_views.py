@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from tests.unit.intake.cases import CITY, COUNTY, ID_CARD, USCC, Matter, item, make_core, matter_type
+import json
+from dataclasses import replace
+from typing import Any
+
+from tests.unit.intake.cases import (
+    CALENDAR,
+    CITY,
+    COUNTY,
+    ID_CARD,
+    USCC,
+    Matter,
+    item,
+    make_core,
+    matter_type,
+    three_levels,
+)
 
 from onematter.backbone.catalogue_files import load_catalogue
 from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.intake.servicer import MAX_MATERIAL_BYTES
+from onematter.intake.v1 import intake_service_pb2 as messages
+from onematter.intake.v1.intake_commands_pb2 import DeliveryWay
 from onematter.intake.v1.intake_events_pb2 import MatterOutcome
-from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterStatus
+from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterState, MatterStatus
 from onematter.intake.views import guide, matter_view
+from onematter.law.rules import Rule
 
 AS_OF = StreamPosition(writer="intake", topic="onematter.matter.events.v1", sequence=4)
 
@@ -75,3 +93,93 @@ def test_a_guide_says_what_is_asked_and_by_whom() -> None:
     (material,) = first.materials
     assert (material.material_id, material.required, material.max_bytes) == ("plan", True, 1_000)
     assert list(material.media_types) == ["application/pdf"]
+
+
+def test_a_view_says_what_is_asked_of_the_applicant_now() -> None:
+    matter = Matter(make_core())
+    matter.happen()
+    matter.state.missing.append("plan")
+    matter.state.unshared_materials.append("licence")
+    matter.state.items[1].missing.extend(["map", "plan"])
+    assert list(matter_view(matter.matter_id, matter.state, AS_OF).missing) == ["plan", "licence", "map"]
+
+
+def test_a_view_has_the_ledger_of_trips_and_how_many_are_to_come() -> None:
+    kind = three_levels()
+    matter = Matter(make_core(kind))
+    matter.happen()
+    matter.state.delivery = DeliveryWay.DELIVERY_WAY_COUNTER
+    shown = matter_view(matter.matter_id, matter.state, AS_OF, matter_type=kind)
+    assert list(shown.trips) == list(matter.state.trips)
+    assert (shown.visits, shown.expected_visits) == (1, 2)
+    assert matter_view(matter.matter_id, matter.state, AS_OF).expected_visits == 1
+
+
+def test_a_view_shows_every_field_that_the_state_and_it_share() -> None:
+    state = MatterState(status=MatterStatus.MATTER_STATUS_COMPLETED)
+    shared: set[str] = set()
+    for field in state.DESCRIPTOR.fields:
+        if field.name not in messages.MatterView.DESCRIPTOR.fields_by_name:
+            continue
+        shared.add(field.name)
+        if field.name in ("missing", "unshared_materials", "status"):
+            continue
+        fill(state, field)
+    shown = matter_view("m", state, AS_OF)
+    different = [name for name in shared - {"missing"} if getattr(shown, name) != getattr(state, name)]
+    assert different == []
+    assert {"trips", "delivered", "deadlines", "held_materials", "accepted_day"} <= shared
+
+
+def fill(state: Any, field: Any) -> None:
+    """Put something into a field of any kind."""
+    value = getattr(state, field.name)
+    if field.is_repeated:
+        if field.message_type is not None:
+            value.add()
+        else:
+            value.append("x")
+    elif field.message_type is not None:
+        value.SetInParent()
+    else:
+        setattr(state, field.name, {field.TYPE_STRING: "x", field.TYPE_BOOL: True}.get(field.type, 1))
+
+
+def test_the_matters_deadline_explains_itself() -> None:
+    kind = replace(three_levels(), promised_days=3)
+    state = MatterState(accepted_day="2026-11-23", promised_days=3)
+    shown = matter_view("m", state, AS_OF, matter_type=kind, calendar=CALENDAR)
+    told = json.loads(shown.deadline_explanation_json)
+    assert (told["period"], told["from"], told["days"], told["deadline"]) == ("promise", "2026-11-23", 3, "2026-11-26")
+    joint = replace(three_levels(), joint=True)
+    legal = matter_view("m", MatterState(accepted_day="2026-11-23"), AS_OF, matter_type=joint, calendar=CALENDAR)
+    assert json.loads(legal.deadline_explanation_json)["days"] == 45
+
+
+def test_without_a_clock_of_its_own_nothing_is_explained() -> None:
+    state = MatterState(accepted_day="2026-11-23")
+    shown = matter_view("m", state, AS_OF, matter_type=three_levels(), calendar=CALENDAR)
+    assert shown.deadline_explanation_json == ""
+    received = matter_view(
+        "m", MatterState(), AS_OF, matter_type=replace(three_levels(), joint=True), calendar=CALENDAR
+    )
+    assert received.deadline_explanation_json == ""
+
+
+def test_a_guide_requires_what_is_asked_of_everybody() -> None:
+    plain = three_levels()
+    (plan,) = plain.materials
+    for change in (
+        {"share_source": "police"},
+        {"tolerant": True},
+        {"required": False},
+        {"when": Rule("facts.area > 1.0")},
+    ):
+        changed = replace(plan, **change)
+        item_types = tuple(replace(one, materials=(changed,)) for one in plain.items)
+        assert not guide(replace(plain, materials=(changed,), items=item_types)).items[0].materials[0].required
+    made = replace(plan, certificate="permit")
+    made_here = [replace(one, materials=(made,)) for one in plain.items]
+    made_here[2] = replace(made_here[2], produces_certificates=("permit",))
+    assert guide(replace(plain, items=tuple(made_here[:2]))).items[0].materials[0].required
+    assert not guide(replace(plain, items=tuple(made_here))).items[0].materials[0].required

@@ -17,7 +17,7 @@ from tests.unit.intake.cases import (
 
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.common.v1.actor_pb2 import ActorRole, Channel
-from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+from onematter.intake.v1.intake_commands_pb2 import IntakeCommand, TripCause
 from onematter.intake.v1.intake_events_pb2 import MatterEvent, MatterOutcome
 from onematter.intake.v1.intake_state_pb2 import MatterStatus
 
@@ -147,7 +147,7 @@ def test_visits_are_counted_on_from_the_hand_in() -> None:
     assert (recorded.reason, recorded.division, recorded.visits) == ("to sign", "330106", 2)
     assert recorded.before_result
     assert event.actor.principal == "clerk-7"
-    again = matter.give(visit())
+    again = matter.give(visit(cause=TripCause.TRIP_CAUSE_SYSTEM_AWAY))
     assert isinstance(again, MatterEvent)
     assert again.visit_recorded.visits == 3
     assert matter.state.visits == 3

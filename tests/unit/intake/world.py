@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.intake.cases import APPLICANT, NOW, OWNERS, hand_in, three_levels
+from tests.unit.intake.cases import APPLICANT, CALENDAR, NOW, OWNERS, hand_in, three_levels
 
 from onematter.approval.v1.approval_commands_pb2 import Decision
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.backbone.records import Record, Sending, headers_of, read
-from onematter.backbone.step import Held, Step
+from onematter.backbone.step import Held, Step, TimerRow
 from onematter.backbone.unit import UnitOfWork
 from onematter.contracts import keys
 from onematter.contracts.topics import MATTER_EVENTS, SUBMISSIONS, table
 from onematter.intake.handlers import aggregate
-from onematter.law.catalogue import Catalogue
+from onematter.law.catalogue import Catalogue, MatterType
 
 MATTER_ID = keys.matter_id(APPLICANT, "r-1")
 LANE = keys.partition_of(MATTER_ID.encode(), table().partitions)
@@ -25,9 +25,10 @@ COUNTY, CITY, PROVINCE = (OWNERS[f"LEVEL_{level}"] for level in ("COUNTY", "CITY
 class World:
     """The matter, and what the steps leave behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, matter_type: MatterType | None = None) -> None:
+        self.matter_type = matter_type or three_levels()
         self.unit: UnitOfWork[Any, Any, Any] = UnitOfWork(
-            aggregate(Catalogue((three_levels(),), {}), table(), "intake"), "intake", table()
+            aggregate(Catalogue((self.matter_type,), {}), table(), "intake", CALENDAR), "intake", table()
         )
         self.held: Held[Any] = self.unit.new(LANE)
         self.step: Step[Any, Any] = Step()
@@ -35,6 +36,12 @@ class World:
 
     def handed_in(self) -> None:
         self.read(SUBMISSIONS, hand_in().SerializeToString())
+
+    def ring(self, name: str) -> TimerRow:
+        """Let the timer come due."""
+        row = self.step.timers[MATTER_ID, name]
+        self.unit.handle_timer(self.step, self.held, row)
+        return row
 
     def take(self, record: Record) -> None:
         self.unit.handle(self.step, self.held, record, self.unit.decode(self.step, record))
@@ -69,7 +76,7 @@ class World:
 
     def restored(self, *, without: str = "") -> World:
         """From an empty database: what was published is folded, and what was read, but of one writer, read again."""
-        made = World()
+        made = World(self.matter_type)
         for offset, sending in enumerate(self.told):
             event = read(sending.topic, LANE, offset, NOW, sending.key, sending.value, headers_of(sending, "intake"))
             assert isinstance(event, Record)

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from onematter.backbone.catalogue_files import LawFilesRefused, load_calendar
-from onematter.law.calendar import CalendarMissing, CalendarYear, Deadline, WorkingCalendar, days_from, legal_date
+from onematter.law.calendar import (
+    CalendarMissing,
+    CalendarYear,
+    Deadline,
+    WorkingCalendar,
+    days_from,
+    legal_date,
+    open_ended,
+)
 from onematter.law.clock import deadlines, due_unix_ms
 
 CALENDAR = load_calendar()
@@ -158,6 +166,22 @@ def test_a_year_that_is_not_loaded_is_named() -> None:
     assert missing.value.year == 2028
     with pytest.raises(CalendarMissing, match="2024"):
         CALENDAR.add_working_days(day("2024-12-31"), 1)
+
+
+def test_an_open_ended_calendar_goes_on_with_provisional_weekdays() -> None:
+    loaded = load_calendar()
+    calendar = open_ended(loaded)
+    # Friday 2027-12-31: its year is loaded, 2028 is not; the weekdays after it are Monday 3 to Friday 7 January.
+    assert calendar.add_working_days(date(2027, 12, 31), 5) == Deadline(date(2028, 1, 7), True)
+    assert calendar.subtract_working_days(date(2025, 1, 1), 1) == Deadline(date(2024, 12, 31), True)
+    assert calendar.provisional_years(date(2026, 12, 1), date(2029, 1, 1)) == (2027, 2028, 2029)
+    assert calendar.working_days_between(date(2027, 12, 31), date(2028, 1, 31)) == 21
+    assert calendar.is_working_day(date(2031, 10, 1))
+    assert calendar.years == loaded.years
+    # What is loaded is counted as ever.
+    assert calendar.add_working_days(date(2026, 2, 10), 20) == loaded.add_working_days(date(2026, 2, 10), 20)
+    with pytest.raises(CalendarMissing, match="2028"):
+        loaded.is_working_day(date(2028, 1, 3))
 
 
 def test_a_gap_between_loaded_years_is_not_jumped() -> None:

@@ -121,7 +121,7 @@ Change = Callable[[dict[str, Any]], object]
     ("change", "expected"),
     [
         (lambda m: m.pop("code"), "(document): misses code; add it"),
-        (lambda m: m.update(colour="red"), "(document): holds unknown colour; use code,"),
+        (lambda m: m.update(colour="red"), "(document): holds unknown colour; use acceptance, code,"),
         (lambda m: m.update(code="om 50"), "code: 'om 50' has not the right form; write letters, a hyphen"),
         (lambda m: m.update(version="1"), "version: is no integer; write a whole number from 1"),
         (
@@ -231,6 +231,50 @@ Change = Callable[[dict[str, Any]], object]
         (
             lambda m: m["items"][0].update(basis=[{"law": "roads", "article": "3"}]),
             "items[0].basis[0].article: is no integer; write the article's number",
+        ),
+        (
+            lambda m: m["items"][0].update(supervised_by="magic"),
+            "items[0].supervised_by: unknown department magic; name it in departments.yaml",
+        ),
+        (
+            lambda m: m["items"][0].update(opinions={"departments": ["transport", "magic"]}),
+            "items[0].opinions.departments[1]: unknown department magic; name it in",
+        ),
+        (
+            lambda m: m["items"][0].update(opinions={"departments": []}),
+            "items[0].opinions.departments: breaks minItems; write the departments asked",
+        ),
+        (
+            lambda m: m["items"][0].update(opinions={"departments": ["transport"], "quorum": -1}),
+            "items[0].opinions.quorum: breaks minimum; write how many of them have to consent",
+        ),
+        (
+            lambda m: m["items"][0].update(denial="siblings"),
+            "items[0].denial: 'siblings' is not allowed here; write what a denial means",
+        ),
+        (
+            lambda m: m["items"][0].update(validity_years=0),
+            "items[0].validity_years: breaks minimum; write for how many years",
+        ),
+        (
+            lambda m: m["items"][0].update(rule_examples=[{"facts": {"amount": None}, "grants": True}]),
+            "items[0].rule_examples[0].facts.amount: is a NoneType; write a text, a number",
+        ),
+        (
+            lambda m: m["items"][0].update(routing="crossed"),
+            "items[0].routing: routing crossed without the regions crossed; ask the fact origin_division",
+        ),
+        (lambda m: m.update(acceptance="clerk"), "acceptance: 'clerk' is not allowed here; write rule (a complete"),
+        (lambda m: m.update(delivery=[]), "delivery: breaks minItems; write the ways in which results are"),
+        (lambda m: m.update(delivery=["drone"]), "delivery[0]: 'drone' is not allowed here; write e_certificate, post"),
+        (lambda m: m.update(cross_region=["far"]), "cross_region[0]: 'far' is not allowed here; write remote,"),
+        (
+            lambda m: m.update(totals=[{"when": "facts.amount > 1.0", "days": 1.5}]),
+            "totals[0].days: is no integer; write working days, 0 to 1000",
+        ),
+        (
+            lambda m: m.update(totals=[{"when": "facts.nothing > 1.0", "days": 5}]),
+            "totals[0].when: names unknown fact nothing;",
         ),
         (lambda m: m.update(valid_until="tomorrow"), "valid_until: 'tomorrow' has not the right form;"),
     ],

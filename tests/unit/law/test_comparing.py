@@ -12,7 +12,7 @@ from tests.unit.law.documents import catalogue, flag, item, material, matter, na
 from onematter.law.catalogue import FactSpec, ItemType, MaterialSpec, MatterType
 from onematter.law.comparing import compare, tell
 from onematter.law.divisions import Level
-from onematter.law.matters import Evidence, ItemCode, LegalBasis
+from onematter.law.matters import Evidence, ItemCode, LegalBasis, OpinionRule, RuleExample, Total
 from onematter.law.rules import Rule
 
 
@@ -80,6 +80,23 @@ def test_a_rule_is_told_with_what_it_means() -> None:
     ]
 
 
+def test_ways_of_handling_are_told_in_words() -> None:
+    asked = OpinionRule(("registry", "planning"), 2, True)
+    examples = (RuleExample({"b": 2.50, "a": True}, True), RuleExample({}, False))
+    new = with_item(opinions=asked, rule_examples=examples, validity_years=1)
+    assert told(new, "en") == [
+        "item 01 “item 01”: examples of the rule was “nothing”, is “a=true, b=2.5 → grants, no answers → a person”",
+        "item 01 “item 01”: whose opinion is asked was “nothing”, is “registry, planning, at least 2 of them consent,"
+        " one refusal forbids it”",
+        "item 01 “item 01”: validity was “nothing”, is “1 year”",
+    ]
+    whole = replace(base(), totals=(Total(Rule("facts.a", names("so it is")), 5),), delivery=("post",))
+    assert told(whole, "zh-CN") == [
+        "一件事的送达方式由“电子证照、邮寄、窗口领取”改为“邮寄”",
+        "一件事的分情形全程时限由“无”改为“中so it is (facts.a)：5 个工作日”",
+    ]
+
+
 ITEM_CHANGES: dict[str, Any] = {
     "names": names("other"),
     "department": "registry",
@@ -103,6 +120,13 @@ ITEM_CHANGES: dict[str, Any] = {
     "code": ItemCode("opaque", "x-1"),
     "online_depth": "whole",
     "fee": names("10 yuan"),
+    "rule_version": 2,
+    "rule_examples": (RuleExample({"a": True}, True),),
+    "pledge": True,
+    "opinions": OpinionRule(("registry",), 1, True),
+    "denial": "matter",
+    "validity_years": 5,
+    "supervised_by": "registry",
     "evidence_by_group": {"item": Evidence("sourced", "a plan")},
 }
 FACT_CHANGES: dict[str, Any] = {
@@ -135,6 +159,11 @@ MATTER_CHANGES: dict[str, Any] = {
     "valid_until": date(2027, 12, 31),
     "promised_days": 9,
     "illustrative": True,
+    "acceptance": "window",
+    "joint": True,
+    "delivery": ("counter",),
+    "cross_region": ("remote",),
+    "totals": (Total(Rule("facts.a", names("so it is")), 5),),
     "evidence_by_group": {"matter": Evidence("sourced", "a plan")},
 }
 

@@ -16,11 +16,12 @@ from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterStatus
 from onematter.law.planning import plan
 from onematter.law.rules import FactValue
 from onematter.local.demo.board import Board
+from onematter.local.demo.matters import MATTERS
 from onematter.local.demo.screen import Screen, bar, pack
-from onematter.local.demo.script import MATTERS, Matter
+from onematter.local.demo.script import Matter
 from onematter.local.demo.words import Words
 
-IDS = ("0" * 32, "1" * 32)
+IDS = tuple(letter * 32 for letter in "abcd")
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +74,32 @@ def test_nothing_is_wider_or_higher_than_the_terminal(
 def test_every_item_stands_in_the_row_of_its_level(views: list[MatterView], language: str, level: str) -> None:
     lines = shown(views, 100, 40, language)
     rows = [line for line in lines if line.startswith(level)]
+    # The birth and the closing have no item at the province.
     assert len(rows) == 2
     assert [("02" in rows[0], "03" in rows[0]), ("01" in rows[1], "05" in rows[1])] == [(True, True), (True, True)]
 
 
-def test_a_low_terminal_gives_up_events_before_matters(views: list[MatterView]) -> None:
-    high, low = shown(views, 80, 40, "en"), shown(views, 80, 16, "en")
-    # 15 lines of heading and matters, one of the legend, one that stays free.
-    assert [len([line for line in lines if " OM-" in line[:16]]) for lines in (high, low)] == [23, 0]
-    assert ["open 待办" in "".join(lines) for lines in (high, low)] == [True, False]
-    assert [line for line in low if line.startswith(("OM-", "joined"))] == [
-        line for line in high if line.startswith(("OM-", "joined"))
-    ]
+def test_a_low_terminal_gives_up_the_rows_of_the_last_matters_first(views: list[MatterView]) -> None:
+    def kept(lines: list[str]) -> tuple[int, list[str], int]:
+        events = [line for line in lines if " OM-" in line[:16]]
+        titles = [line[:5] for line in lines if line.startswith("OM-")]
+        return len(events), titles, len([line for line in lines if line.startswith("joined")])
+
+    codes = [matter.code for matter in MATTERS]
+    events, titles, whole = kept(shown(views, 80, 60, "en"))
+    assert (titles, whole) == (codes, 4)
+    assert events > 0
+    assert kept(shown(views, 80, 24, "en"))[1:] == (codes, 2)
+    assert kept(shown(views, 80, 8, "en"))[1:] == (codes, 0)
+
+
+def test_a_finished_matter_gives_up_its_rows_first(views: list[MatterView]) -> None:
+    done = MatterView()
+    done.CopyFrom(views[0])
+    done.status = MatterStatus.MATTER_STATUS_COMPLETED
+    lines = shown([done, *views[1:]], 80, 30, "en")
+    assert "one result 综合出件" in next(line for line in lines if line.startswith("OM-17"))
+    assert len([line for line in lines if line.startswith("joined")]) == 3
 
 
 def test_a_closed_matter_says_so(views: list[MatterView]) -> None:

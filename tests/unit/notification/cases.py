@@ -7,9 +7,13 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from onematter.backbone.catalogue_files import load_catalogue
 from onematter.backbone.ports import Unavailable
 from onematter.backbone.records import Record
 from onematter.backbone.step import Held, Step, TimerRow
@@ -29,6 +33,7 @@ from onematter.intake.v1.intake_events_pb2 import (
     MatterCompleted,
     MatterEvent,
     MatterOutcome,
+    MatterReceived,
     MatterWithdrawn,
 )
 from onematter.notification import handlers
@@ -44,6 +49,7 @@ APPLICANT = PartyDetails(
     party_id="p1", name="张三", mobile="13900000000", identifier="330106199001011234", address="文三路1号"
 )
 MAX_GIVEN_UP = 50
+CATALOGUE = load_catalogue()
 CHILD = PartyDetails(party_id="p3", name="张小三")
 
 
@@ -68,6 +74,32 @@ def accepted(language: str = "zh-CN", sealed: Sealed | None = None) -> MatterAcc
             personal_data=sealed or Sealed(plain=plain),
         ),
     )
+
+
+def end_of(day: int) -> Timestamp:
+    """24:00 in China of that day of December 2026."""
+    return Timestamp(seconds=int(datetime(2026, 12, day, 16, tzinfo=UTC).timestamp()))
+
+
+def received(language: str = "zh-CN", outstanding: tuple[str, ...] = ()) -> MatterReceived:
+    """A restaurant (OM-06), handed in at a window."""
+    begun = accepted(language)
+    return MatterReceived(
+        matter_number=MATTER_NUMBER, matter_code="OM-06", catalogue_version=1, language=language,
+        name=LocalizedText(texts={"zh-CN": "开办餐饮店", "en": "Opening a restaurant"}), application=begun.application,
+        acceptance_deadline=end_of(4), outstanding_materials=outstanding,
+    )  # fmt: skip
+
+
+def restaurant(language: str = "zh-CN", **fields: Any) -> MatterAccepted:
+    """Its acceptance."""
+    names = {"02": ("食品经营许可新办", "Food licence"), "04": ("消防安全检查", "Fire inspection")}
+    items = [Item(item_id=i, name=LocalizedText(texts={"zh-CN": zh, "en": en})) for i, (zh, en) in names.items()]
+    begun = received(language)
+    return MatterAccepted(
+        matter_number=begun.matter_number, matter_code="OM-06", catalogue_version=1, language=language,
+        name=begun.name, application=begun.application, items=items, **fields,
+    )  # fmt: skip
 
 
 def concluded(
@@ -126,7 +158,7 @@ class Notification:
     """Notification's aggregate in the unit of work, with its timers."""
 
     def __init__(self, channel: Channel) -> None:
-        self.unit = UnitOfWork(handlers.aggregate(channel), "notification", table())
+        self.unit = UnitOfWork(handlers.aggregate(channel, CATALOGUE), "notification", table())
         self.held = self.unit.new(0)
         self.events: list[NoticeEvent] = []
         self.timers: dict[str, TimerRow] = {}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.notification.cases import (
     APPLICANT,
+    CATALOGUE,
     CHILD,
     MATTER_ID,
     MATTER_NUMBER,
@@ -86,7 +87,7 @@ def test_not_told(content: Any):
     notification.tell(accepted(), content, completed())
     assert [n.notice.kind for n in notification.state.notices] == [ACCEPTED, RESULT]
     state = NoticesState()
-    assert core.plan(state, core.Tell(event(content), "intake", MATTER_EVENTS, 2)) is None
+    assert core.plan(state, core.Tell(event(content), "intake", MATTER_EVENTS, 2), CATALOGUE) is None
 
 
 def test_notice_id_is_the_place_of_the_event_told_about():
@@ -202,7 +203,7 @@ def test_delivered_notice_is_neither_planned_nor_recorded_again():
     notification = Notification(Wire())
     notification.tell(accepted())
     notice = notification.events[0].notice_delivered.notice
-    assert core.plan(notification.state, core.Tell(event(accepted()), "intake", MATTER_EVENTS, 1)) is None
+    assert core.plan(notification.state, core.Tell(event(accepted()), "intake", MATTER_EVENTS, 1), CATALOGUE) is None
     assert core.decide(notification.state, core.RecordAttempt(notice, "wire", ""), CONTEXT) is None
     assert core.due(notification.state, f"notice:{notice.notice_id}") is None
     assert core.due(notification.state, notice.notice_id) is None

@@ -13,7 +13,7 @@ from tests.simulation.bench import Fails, Process, Watching
 from tests.simulation.database import Database
 from tests.simulation.memory import Broker, MemoryLog, MemoryStore, Produced
 from tests.simulation.weather import Crashed, Weather
-from tests.unit.notification.cases import MATTER_ID, NOW, accepted, completed, concluded, event, rows_in
+from tests.unit.notification.cases import CATALOGUE, MATTER_ID, NOW, accepted, completed, concluded, event, rows_in
 
 from onematter.backbone.ports import Unavailable
 from onematter.backbone.unit import UnitOfWork
@@ -54,7 +54,7 @@ class Bench:
         self, channel: FileChannel, weather: Weather | None = None, flush: Callable[[], None] | None = None
     ) -> Process:
         """A new process, which is given all lanes; `flush` instead of the channel's own."""
-        aggregate = handlers.aggregate(channel)
+        aggregate = handlers.aggregate(channel, CATALOGUE)
         if flush is not None:
             aggregate = dataclasses.replace(aggregate, before_commit=flush)
         log = MemoryLog(self.broker, "notification", weather or Weather())

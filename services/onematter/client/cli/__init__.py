@@ -2,6 +2,7 @@
 
 Rule 1: with --json, stdout carries exactly one JSON document, of a result or of an error.
 Rule 2: every error says what to do, and ends with the exit code of its kind.
+Rule 3: `--help` lists commands by who uses them.
 """
 
 from __future__ import annotations
@@ -9,34 +10,37 @@ from __future__ import annotations
 from onematter.client.cli.app import cli
 from onematter.client.cli.catalogue import catalogue, guide
 from onematter.client.cli.deadline import deadline
-from onematter.client.cli.machine import completion, demo, down, status, up
-from onematter.client.cli.matters import notices, progress, submit, visit, withdraw
+from onematter.client.cli.handling import (
+    ask_opinion,
+    opinion,
+    prolong,
+    release,
+    resume,
+    site_visit,
+    suspend,
+    transfer,
+    verify_pledge,
+)
+from onematter.client.cli.machine import clock, completion, demo, down, status, up
+from onematter.client.cli.matters import notices, progress, query, submit, supply, withdraw
 from onematter.client.cli.operations import indicators, parked
 from onematter.client.cli.records import case, verify
 from onematter.client.cli.tasks import claim, decide, inbox
+from onematter.client.cli.window import accept, correct, deliver, extend, refuse, visit, void
 
 __all__ = ["cli"]
 
-for _command in (
-    submit,
-    progress,
-    withdraw,
-    visit,
-    notices,
-    inbox,
-    claim,
-    decide,
-    case,
-    verify,
-    catalogue,
-    guide,
-    deadline,
-    indicators,
-    parked,
-    up,
-    down,
-    status,
-    demo,
-    completion,
-):
-    cli.add_command(_command)
+for _section, _commands in {
+    "Apply and follow": (submit, progress, query, supply, withdraw, notices),
+    "At the window": (accept, correct, refuse, void, extend, deliver, visit),
+    "Decide": (inbox, claim, release, transfer, decide),
+    "Before and after a decision": (
+        ask_opinion, opinion, site_visit, suspend, resume, prolong, verify_pledge,
+    ),
+    "Records": (case, verify),
+    "Law and catalogue": (catalogue, guide, deadline),
+    "Operate": (indicators, parked),
+    "On this machine": (up, down, status, clock, demo, completion),
+}.items():  # fmt: skip
+    for _command in _commands:
+        cli.add_to(_section, _command)

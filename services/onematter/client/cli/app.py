@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -24,10 +26,12 @@ from rich.table import Table
 
 from onematter.client import stack
 from onematter.client.channel import Services
+from onematter.client.cli.extras import extra_module
 from onematter.client.errors import OneMatterError, Refused
 from onematter.common.v1.names_pb2 import LocalizedText
 from onematter.contracts.reasons import language_of, text
 from onematter.contracts.topics import table
+from onematter.law.calendar import legal_date
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,6 +42,9 @@ HELP = """Run at most once (最多跑一次): hand in one matter (一件事), fo
   onematter guide CODE                 what to do and to bring (办事指南)
   onematter submit submission.json     hand in one matter (提交)
   onematter progress ID --watch        follow it (办理进度)
+  onematter supply ID floor_plan.pdf   supply what is asked (补正、补交)
+  onematter inbox --level county       what waits for an official (待办)
+  onematter decide ID ITEM --grant …   decide it (作出决定)
   onematter verify ID                  check its case file against its receipt (回执)
 
 ID is the matter's id, 32 hexadecimal digits, as `submit` prints it. Addresses come from options, from environment
@@ -83,6 +90,12 @@ class App:
         missing = [name for name in table().deployments if name not in given]
         # A stack's file is looked at only where something is not given.
         return {**self.local.grpc, **given} if missing else given
+
+    def today(self) -> date:
+        """The legal date (China time); by the clock of the stack that runs here, where its time was moved."""
+        moved = stack.directory() / "clock"
+        offset_ms = extra_module("backbone.clock").read_offset(moved) if self.local.grpc and moved.exists() else 0
+        return legal_date(int(time.time() * 1000) + offset_ms)
 
     def services(self) -> Services:
         """A client of all services; close it."""
@@ -157,7 +170,26 @@ def as_document(message: Message) -> dict[str, Any]:
 
 
 class _Cli(click.Group):
-    """Ends every error with its exit code, and with --json as a document."""
+    """Ends every error with its exit code, and with --json as a document. Its help lists commands by section."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.sections: dict[str, list[str]] = {}
+
+    def add_to(self, section: str, command: click.Command) -> None:
+        """Add a command under the heading `section`."""
+        self.add_command(command)
+        assert command.name is not None, "a command without a name"
+        self.sections.setdefault(section, []).append(command.name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each section under its heading."""
+        width = max(len(name) for name in self.commands)
+        limit = formatter.width - 6 - width
+        for section, names in self.sections.items():
+            told = [(name.ljust(width), self.commands[name].get_short_help_str(limit)) for name in names]
+            with formatter.section(section):
+                formatter.write_dl(told)
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **settings: Any) -> Any:
         given = list(sys.argv[1:] if args is None else args)
@@ -222,7 +254,12 @@ def _addresses(command: F) -> F:
     return command
 
 
-@click.group(cls=_Cli, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _group(**settings: Any) -> Callable[[Callable[..., Any]], _Cli]:
+    """Make a function the command itself; click's own decorator hides what kind of group it is."""
+    return click.group(cls=_Cli, **settings)
+
+
+@_group(help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @_addresses
 @click.option(
     "--deadline", "deadline_seconds", type=click.FloatRange(0.001, 3600), default=30.0, show_default=True,
@@ -242,14 +279,3 @@ def cli(context: click.Context, deadline_seconds: float, **addresses: str | None
 def matter_id_argument(command: F) -> F:
     """The argument ID."""
     return click.argument("matter_id", metavar="ID")(command)
-
-
-def actor_options(command: F) -> F:
-    """Who acts."""
-    command = click.option(
-        "--request-id", metavar="TEXT", help="Give the one of an earlier try to repeat it safely.  [default: a new one]"
-    )(command)
-    return click.option(
-        "--as", "principal", metavar="PRINCIPAL", envvar="ONEMATTER_PRINCIPAL", show_envvar=True,
-        help="Who acts: an account or a system's name, never an identity number.  [default: the login name]",
-    )(command)  # fmt: skip

@@ -1,7 +1,7 @@
 """The catalogue of matters: what the services hold, and files on this machine judged, compared and told as a guide.
 
-Rule 1: `catalogue` asks intake; `catalogue lint`, `catalogue compare` and `guide` read files and need no service. Those
-come with the package's extra `services`, and are imported when they run.
+Rule 1: `catalogue` asks intake; `catalogue lint`, `compare` and `rules`, and `guide`, read files and need no service.
+Those come with the package's extra `services`, and are imported when they run.
 """
 
 from __future__ import annotations
@@ -40,17 +40,18 @@ class _Catalogue(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Catalogue, invoke_without_command=True, subcommand_metavar="[CODE] | lint | compare")
+@click.group(cls=_Catalogue, invoke_without_command=True, subcommand_metavar="[CODE] | lint | compare | rules")
 @common
 @click.pass_context
 def catalogue(context: click.Context) -> None:
-    """List the matters that can be handed in (事项目录), or show the one with CODE: facts, materials, items.
+    """List what can be handed in, or show the one with CODE (事项目录). Its facts, materials, items.
 
     \b
       onematter catalogue                      what intake holds
       onematter catalogue OM-17                one of them
       onematter catalogue lint [DIR]           judge catalogue files
       onematter catalogue compare OM-17 1 2    what a version changes
+      onematter catalogue rules [CODE]         what is decided by rule (秒批), each rule tried on its examples
     """
     if context.invoked_subcommand is not None:
         return
@@ -219,6 +220,73 @@ def compare(app: App, code: str, old: int, new: int, directory: Path | None) -> 
     app.emit(document, show)
 
 
+@catalogue.command()
+@click.argument("code", metavar="[CODE]", required=False)
+@_directory
+@common
+@click.pass_obj
+def rules(app: App, code: str | None, directory: Path | None) -> None:
+    """Tell what is decided by rule (秒批秒办), each rule tried on the examples that stand beside it.
+
+    Of every matter in its newest version, or of the one with CODE. A rule can only grant; where it says no or cannot
+    tell, a person decides. Files in which a rule contradicts an example are refused, with exit code 2.
+    """
+    files, examples = extra_module("backbone.catalogue_files"), extra_module("law.rule_examples")
+    with _told(files):
+        found = examples.rules_of_catalogue(files.load_catalogue(directory), code)
+    told = [_rule_document(one) for one in found]
+
+    def show(out: Console) -> None:
+        for one in told:
+            title = f"{one['matter_code']} {one['item_id']}"
+            out.print(f"[bold]{title}[/] {escape(_pick(one['names'], app))}", soft_wrap=True)
+            out.print(f"  {one['rule']}", markup=False, soft_wrap=True)
+            out.print(f"  {_pick(one['explanation'], app)}", markup=False, soft_wrap=True)
+            for outcome in one["examples"]:
+                given = [f"{key}={value}" for key, value in outcome["facts"].items()]
+                facts = ", ".join(given) or app.words("未提供任何情形", "nothing given")
+                said = app.words(*_VERDICTS[outcome["verdict"]])
+                out.print(f"  [green]✓[/] {escape(facts)}: {said}", soft_wrap=True)
+                for line in outcome["explanation"]:
+                    out.print(f"      {_pick(line, app)}", markup=False, soft_wrap=True)
+        out.print(app.words(f"{len(told)} 条规则，例子全部相符", f"{len(told)} rules, every example agrees"))
+
+    app.emit({"rules": told}, show)
+
+
+_VERDICTS = {
+    "holds": ("准予", "granted"),
+    "does_not_hold": ("由人审批", "a person decides"),
+    "cannot_tell": ("缺少情形，由人审批", "it cannot tell; a person decides"),
+}
+
+
+def _pick(names: Mapping[str, str], app: App) -> str:
+    return names.get(app.language) or names.get("zh-CN", "")
+
+
+def _rule_document(one: Any) -> dict[str, Any]:
+    return {
+        "matter_code": one.matter_code,
+        "catalogue_version": one.catalogue_version,
+        "item_id": one.item_id,
+        "names": dict(one.item_names),
+        "rule": one.rule.text,
+        "rule_version": one.rule_version,
+        "explanation": dict(one.rule.explanation),
+        "examples": [
+            {
+                "facts": dict(outcome.example.facts),
+                "grants": outcome.example.grants,
+                "verdict": outcome.verdict.verdict,
+                "missing": list(outcome.verdict.missing),
+                "explanation": [dict(line) for line in outcome.verdict.explanation],
+            }
+            for outcome in one.outcomes
+        ],
+    }
+
+
 @click.command()
 @click.argument("code", metavar="CODE")
 @click.option("--fact", "facts", metavar="KEY=VALUE", multiple=True,
@@ -240,7 +308,7 @@ def guide(
     version: int | None,
     directory: Path | None,
 ) -> None:
-    """Print the guide to a matter (办事指南): steps, what to bring, what is not asked and from where it comes, time,
+    """Print the guide to a matter (办事指南). Steps, what to bring, what is not asked and from where it comes, time,
     legal basis; made from the record that is run.
 
     \b

@@ -55,7 +55,7 @@ def deadline(
     app: App, start: str | None, days: int | None, name: str | None, kind: ClockKind,
     suspensions: tuple[str, ...], directory: Path | None,
 ) -> None:  # fmt: skip
-    """Tell when a period ends (期限届满), and of every day on the way whether it counts and why.
+    """Tell when a period ends, and why (期限届满). Of every day on the way whether it counts and why.
 
     \b
       onematter deadline --from 2026-02-10 --days 20

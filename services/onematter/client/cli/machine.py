@@ -1,4 +1,4 @@
-"""Everything on one machine: up, down, status, demo; and completion for shells.
+"""Everything on one machine: up, down, status, clock, demo; and completion for shells.
 
 Rule 1: `onematter.local` and the services are optional extras; only these commands import them, when they run.
 """
@@ -16,7 +16,7 @@ from rich.console import Console
 from onematter.client import stack
 from onematter.client.cli.app import App, cli, common, grid, row
 from onematter.client.cli.extras import extra_module, missing
-from onematter.client.errors import NotFound, OneMatterError, Unavailable
+from onematter.client.errors import Invalid, NotFound, OneMatterError, Unavailable
 
 EXTRA = "services,local"
 
@@ -117,6 +117,32 @@ def status(app: App) -> None:
     app.emit(document, show)
     if any(one["state"] != "ready" for one in processes):
         raise click.exceptions.Exit(Unavailable.exit_code)
+
+
+@click.command()
+@click.argument("by", metavar="[+30d]", required=False)
+@common
+@click.pass_obj
+def clock(app: App, by: str | None) -> None:
+    """Move the time of the stack that runs here, as +30d.
+
+    Or as +1d12h; without it show by how much time was moved. Deadlines pass, warnings come and silence accepts
+    as if that time had gone by. Time goes on only: to begin anew,
+    start a stack in another directory ($ONEMATTER_HOME). A production deployment knows no such clock.
+    """
+    home = stack.directory()
+    time, malformed = local_module("clock"), extra_module("backbone.clock", EXTRA).OffsetMalformed
+    if not app.local.grpc:
+        raise NotFound(f"no stack runs in {home}; start one with `onematter up`")
+    if not time.is_movable():
+        raise Invalid("ONEMATTER_ENVIRONMENT says that this is no test; unset it and start the stack anew")
+    try:
+        offset = time.clock_offset(home) if by is None else time.move_clock(home, by)
+    except malformed as error:
+        raise Invalid(f"clock: {error}") from None
+    today = app.today().isoformat()
+    document = {"offset": offset, "today": today}
+    app.emit(document, lambda out: out.print(f"{app.words('今天', 'today')} {today}  ({offset})"))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -26,17 +26,22 @@ from onematter.client.verification import Verification
 @common
 @click.pass_obj
 def case(app: App, matter_id: str, output: str | None) -> None:
-    """Show a matter's case file (电子卷宗): every record, as received.
+    """Show a matter's case file (电子卷宗).
 
-    What --output writes, `onematter verify --file` checks. It contains what was handed in, personal data included.
+    Every record as received, and whose the working time was (责任时间): an office's, the applicant's, a special
+    procedure's. What --output writes, `onematter verify --file` checks. It contains what was handed in, personal data
+    included.
     """
     with app.services() as services:
-        case_file = services.case_file(matter_id)
+        answer = services.accounted_case_file(matter_id)
         try:
             receipt = services.receipt(matter_id)
         except NotFound:
             receipt = None
+    case_file, times = answer.case_file, answer.accountable_time
     document: dict[str, Any] = {"case_file": as_document(case_file)}
+    if times:
+        document["accountable_time"] = [as_document(one) for one in times]
     if receipt is not None:
         document["receipt"] = as_document(receipt)
     if output:
@@ -66,6 +71,9 @@ def case(app: App, matter_id: str, output: str | None) -> None:
         unsealed = app.words("尚未归档", "not sealed yet")
         sealed = case_file.HasField("seal")
         out.print(f"{app.words('根', 'root')} {case_file.seal.root.hex()}" if sealed else unsealed, soft_wrap=True)
+        for one in times:
+            hours = app.words(f"{one.minutes / 60:.1f} 工作小时", f"{one.minutes / 60:.1f} working hours")
+            out.print(f"{labels.owner(one, app)}  {hours}", markup=False, soft_wrap=True)
         if output:
             out.print(f"{app.words('已写入', 'written to')} {escape(output)}", soft_wrap=True)
 
@@ -78,11 +86,11 @@ def case(app: App, matter_id: str, output: str | None) -> None:
 @common
 @click.pass_obj
 def verify(app: App, matter_id: str | None, file: str | None) -> None:
-    """Check a case file against its receipt (回执), computing everything anew.
+    """Check a case file against its receipt (回执).
 
-    Seal, order of the records, every leaf (SHA-256 of 0x00 and the bytes), the manifest's completeness and the Merkle
-    root (RFC 6962). Give ID to fetch both from the archive, or --file to ask nobody. Exit code 1 with the first
-    difference.
+    Computing everything anew: seal, order of the records, every leaf (SHA-256 of 0x00 and the bytes), the manifest's
+    completeness and the Merkle root (RFC 6962). Give ID to fetch both from the archive, or --file to ask nobody. Exit
+    code 1 with the first difference.
     """
     if (matter_id is None) == (file is None):
         raise click.UsageError("give either ID or --file FILE")

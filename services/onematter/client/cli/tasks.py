@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import uuid
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
+from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.approval.v1.approval_service_pb2 import ListTasksRequest, TaskView
 from onematter.client.channel import Services
 from onematter.client.cli import labels
-from onematter.client.cli.app import App, actor_options, as_document, common, grid, row
-from onematter.client.cli.matters import principal_of, repeatable
-from onematter.client.errors import Invalid, NotFound, OneMatterError
-from onematter.client.messages import actor_of, checked_id, claim_command, decide_command, level_number
+from onematter.client.cli.app import App, as_document, common, grid, row
+from onematter.client.cli.options import (
+    LEVELS,
+    Official,
+    as_official,
+    ask_task,
+    basis_option,
+    find_task,
+    item_of,
+    no_approval,
+    repeatable,
+    task_arguments,
+    tell_task,
+)
+from onematter.client.errors import Invalid, OneMatterError, Refused
+from onematter.client.handling import china_day
+from onematter.client.messages import checked_id, claim_command, decide_command, level_number
 from onematter.common.v1.outcome_pb2 import Outcome
 from onematter.contracts.times import unix_ms
 from onematter.contracts.topics import table
-from onematter.intake.v1.intake_events_pb2 import Item
 
-LEVELS = ("province", "city", "county")
+MAX_TASKS_AT_ONCE = 100
 # A deadline is the end of a day in China.
 _CHINA = timezone(timedelta(hours=8))
 
@@ -39,7 +55,7 @@ _CHINA = timezone(timedelta(hours=8))
 def inbox(
     app: App, level: str | None, division: str, department: str, before: str | None, page_size: int, page_token: str
 ) -> None:
-    """List tasks that wait for a decision (待办), earliest promised deadline first."""
+    """List tasks that wait for a decision (待办). Earliest promised deadline first."""
     if page_token and not level:
         raise click.UsageError("--page-token needs --level: every level has its own pages")
     request = ListTasksRequest(division=division, department=department, page_size=page_size, page_token=page_token)
@@ -55,9 +71,15 @@ def inbox(
             tasks += page.tasks
             if page.next_page_token:
                 tokens[deployment] = page.next_page_token
-    tasks.sort(key=lambda one: unix_ms(one.task.opened.promised_deadline))
+    tasks.sort(key=lambda one: unix_ms(_promised(one)))
     document = {"tasks": [as_document(one) for one in tasks], "next_page_tokens": tokens}
     app.emit(document, lambda out: _show(out, tasks, tokens, app))
+
+
+def _promised(view: TaskView) -> Any:
+    """The promised deadline as it is now; as it was at the opening where nothing is told since."""
+    task = view.task
+    return task.deadlines.promised if task.deadlines.HasField("promised") else task.opened.promised_deadline
 
 
 def _show(out: Console, tasks: list[TaskView], tokens: dict[str, str], app: App) -> None:
@@ -72,10 +94,11 @@ def _show(out: Console, tasks: list[TaskView], tokens: dict[str, str], app: App)
         app.words("状态", "status"),
     )
     for one in tasks:
-        item = _item(one)
-        deadline = labels.day(one.task.opened.promised_deadline)
-        name, level, status = app.name(item.name), labels.level(item.level, app), labels.task(one.task, app)
-        row(made, deadline, one.matter_id, item.item_id, name, level, item.division, item.department, status)
+        item, task = item_of(one), one.task
+        name, level, status = app.name(item.name), labels.level(item.level, app), labels.task(task, app)
+        division, department = task.division or item.division, task.department or item.department
+        until = labels.last_day(_promised(one)) or "-"
+        row(made, until, one.matter_id, item.item_id, name, level, division, department, status)
     out.print(made)
     for deployment, token in tokens.items():
         level = deployment.removeprefix("approval-")
@@ -104,131 +127,130 @@ def _deployments(services: Services, level: str | None, division: str) -> list[s
         wanted = [d.name for d in deployments.values() if d.service == "approval" and d.level == level_number(level)]
         known = [name for name in known if name in wanted] or wanted
     if not known:
-        raise Invalid("no approval address is known; give --approval-province, --approval-city or --approval-county")
+        raise no_approval()
     return list(known)
 
 
-def _item(view: TaskView) -> Item:
-    return view.task.opened.item if view.task.HasField("opened") else view.task.decided.item
+@click.command()
+@task_arguments
+@as_official
+def claim(app: App, matter_id: str, item: str, official: Official) -> None:
+    """Put one's name to a task (签收). Nobody else decides it then."""
+    ask_task(
+        app, official, matter_id, item, app.words("已签收", "claimed"),
+        lambda actor, request_id: claim_command(actor, request_id, matter_id, item),
+        Services.claim,
+    )  # fmt: skip
 
 
-def find_task(services: Services, matter_id: str, item_id: str) -> tuple[str, TaskView]:
-    """The deployment that has the task, and the task. Raises NotFound when none of the known ones has it."""
-    known = services.approval_deployments()
-    if not known:
-        raise Invalid("no approval address is known; give --approval-province, --approval-city or --approval-county")
-    for deployment in known:
-        try:
-            return deployment, services.task(deployment, matter_id, item_id)
-        except NotFound:
-            continue
-    raise NotFound(
-        f"no task {item_id} of matter {matter_id} at {', '.join(known)};"
-        f" see its items with `onematter progress {matter_id}`"
-    )
+class _Decision(NamedTuple):
+    """What is decided of every task named."""
 
+    grant: bool
+    opinion: str
+    basis: tuple[str, ...]
+    conditions: tuple[str, ...]
+    valid_until: str
 
-_DEPARTMENT = click.option(
-    "--department", required=True, metavar="CODE", envvar="ONEMATTER_DEPARTMENT", show_envvar=True,
-    help="The department that acts (部门代码), as in the catalogue.",
-)  # fmt: skip
-_LEVEL = click.option("--level", type=click.Choice(LEVELS), help="The actor's level.  [default: the task's]")
-_DIVISION = click.option("--division", metavar="CODE", help="The actor's division.  [default: the task's]")
+    def command(self, actor: Any, request_id: str, matter_id: str, item_id: str) -> ApprovalCommand:
+        return decide_command(
+            actor, request_id, matter_id, item_id, self.grant, self.opinion,
+            basis=self.basis, conditions=self.conditions, valid_until=self.valid_until,
+        )  # fmt: skip
 
 
 @click.command()
-@click.argument("matter_id", metavar="MATTER_ID")
-@click.argument("item", metavar="ITEM")
-@_DEPARTMENT
-@_LEVEL
-@_DIVISION
-@actor_options
-@common
-@click.pass_obj
-def claim(
-    app: App,
-    matter_id: str,
-    item: str,
-    department: str,
-    level: str | None,
-    division: str | None,
-    principal: str | None,
-    request_id: str | None,
-) -> None:
-    """Put one's name to a task (签收), so that nobody else decides it."""
-    own_request = request_id or uuid.uuid4().hex
-    who = principal_of(principal)
-    own_id = checked_id(matter_id)
-    with app.services() as services:
-        deployment, view = find_task(services, own_id, item)
-        actor = actor_of(
-            who,
-            "official",
-            level=level or _item(view).level,
-            division=division or _item(view).division,
-            department=department,
-        )
-        command = claim_command(actor, own_request, own_id, item)
-        try:
-            outcome = services.claim(deployment, command)
-        except OneMatterError as error:
-            raise repeatable(error, own_request) from None
-    _done(app, command, deployment, outcome, app.words("已签收", "claimed"))
-
-
-@click.command()
-@click.argument("matter_id", metavar="MATTER_ID")
-@click.argument("item", metavar="ITEM")
+@click.argument("tasks", metavar="ID ITEM | ID/ITEM...", nargs=-1, required=True)
 @click.option("--grant/--deny", default=None, help="准予 / 不予; one of them is required.")
 @click.option("--opinion", required=True, metavar="TEXT", help="The reasons (意见).")
-@_DEPARTMENT
-@_LEVEL
-@_DIVISION
-@actor_options
-@common
-@click.pass_obj
+@basis_option
+@click.option("--condition", "conditions", metavar="TEXT", multiple=True,
+              help="What the grant requires (附条件). May be given several times.")  # fmt: skip
+@click.option(
+    "--valid-until", default="", metavar="DATE", help="The grant's last day.  [default: as the catalogue says]"
+)
+@as_official
 def decide(
     app: App,
-    matter_id: str,
-    item: str,
+    tasks: tuple[str, ...],
     grant: bool | None,
     opinion: str,
-    department: str,
-    level: str | None,
-    division: str | None,
-    principal: str | None,
-    request_id: str | None,
+    basis: tuple[str, ...],
+    conditions: tuple[str, ...],
+    valid_until: str,
+    official: Official,
 ) -> None:
-    """Decide a task (作出决定), finally: grant or deny, with an opinion."""
+    """Decide a task, finally (作出决定). Grant or deny, with an opinion; a denial names its --basis.
+
+    Several at once (批量办理) are written ID/ITEM; each has its own outcome, and one that is refused holds up no other.
+    Exit code 1 when one was.
+
+    \b
+      onematter decide ID 02 --grant --opinion "meets the requirements"
+      onematter decide ID/02 ID/03 OTHER_ID/02 --grant --opinion "meets the requirements"
+    """
     if grant is None:
         raise click.UsageError("give --grant or --deny")
-    own_request = request_id or uuid.uuid4().hex
-    who = principal_of(principal)
-    own_id = checked_id(matter_id)
+    decision = _Decision(grant, opinion, basis, conditions, china_day(valid_until, "--valid-until"))
+    named = _named(tasks)
+    done = app.words("已准予", "granted") if grant else app.words("已决定不予", "denied")
+    if "/" not in tasks[0]:
+        ((matter_id, item),) = named
+        ask_task(
+            app, official, matter_id, item, done,
+            lambda actor, request_id: decision.command(actor, request_id, matter_id, item),
+            Services.decide,
+        )  # fmt: skip
+        return
+    _decide_all(app, named, decision, official, done)
+
+
+def _named(tasks: Sequence[str]) -> list[tuple[str, str]]:
+    if len(tasks) == 2 and not any("/" in one for one in tasks):
+        return [(checked_id(tasks[0]), tasks[1])]
+    named = [tuple(one.split("/", 1)) for one in tasks]
+    if any(len(one) != 2 or not one[1] for one in named):
+        raise click.UsageError("name one task as ID ITEM, several as ID/ITEM ID/ITEM …")
+    if len(named) > MAX_TASKS_AT_ONCE:
+        raise click.UsageError(f"at most {MAX_TASKS_AT_ONCE} tasks at once")
+    return list(dict.fromkeys((checked_id(one[0]), one[1]) for one in named))
+
+
+def _decide_all(app: App, named: list[tuple[str, str]], decision: _Decision, official: Official, done: str) -> None:
+    by_deployment: defaultdict[str, list[ApprovalCommand]] = defaultdict(list)
     with app.services() as services:
-        deployment, view = find_task(services, own_id, item)
-        actor = actor_of(
-            who,
-            "official",
-            level=level or _item(view).level,
-            division=division or _item(view).division,
-            department=department,
-        )
-        command = decide_command(actor, own_request, own_id, item, grant, opinion)
+        for matter_id, item in named:
+            deployment, view = find_task(services, matter_id, item)
+            request_id = _request_id(official.request_id, matter_id, item)
+            by_deployment[deployment].append(decision.command(official.actor(view), request_id, matter_id, item))
         try:
-            outcome = services.decide(deployment, command)
+            answered = list(_answers(services, by_deployment))
         except OneMatterError as error:
-            raise repeatable(error, own_request) from None
-    word = app.words("已准予", "granted") if grant else app.words("已决定不予", "denied")
-    _done(app, command, deployment, outcome, word)
+            raise repeatable(error, official.request_id) from None
+    told = [tell_task(command, deployment, outcome) for deployment, command, outcome in answered]
+    refused = [outcome for _, _, outcome in answered if outcome.HasField("refused")]
+
+    def show(out: Console) -> None:
+        for _, command, outcome in answered:
+            said = str(Refused(outcome.refused.violations)) if outcome.HasField("refused") else done
+            out.print(f"{command.matter_id}/{escape(command.item_id)}  {escape(said)}", soft_wrap=True)
+
+    app.emit({"tasks": told, "request_id": official.request_id, "refused": len(refused)}, show)
+    if refused:
+        raise click.exceptions.Exit(Refused.exit_code)
 
 
-def _done(app: App, command: ApprovalCommand, deployment: str, outcome: Outcome, word: str) -> None:
-    document = {
-        "matter_id": command.matter_id,
-        "item_id": command.item_id,
-        "deployment": deployment,
-        "request_id": command.request_id,
-        "outcome": as_document(outcome),
-    }
-    app.emit(document, lambda out: out.print(word))
+def _answers(
+    services: Services, by_deployment: dict[str, list[ApprovalCommand]]
+) -> Iterator[tuple[str, ApprovalCommand, Outcome]]:
+    for deployment, commands in by_deployment.items():
+        outcomes = services.decide_all(deployment, commands)
+        if len(outcomes) != len(commands):
+            raise OneMatterError(f"{deployment} answered {len(outcomes)} of {len(commands)} decisions; ask it again")
+        for command, outcome in zip(commands, outcomes, strict=True):
+            yield deployment, command, outcome
+
+
+def _request_id(request_id: str, matter_id: str, item_id: str) -> str:
+    """Each decision's own, a function of the request's: repeated, every one is known."""
+    return hashlib.sha256(f"{request_id}/{matter_id}/{item_id}".encode()).hexdigest()[:32]

@@ -18,7 +18,7 @@ def main(idle_seconds: float | None = None) -> int:
             if len(project) >= MIN_CHARACTERS:
                 task.grant("水土保持方案符合要求，准予。")
             else:
-                task.deny("项目名称不完整。")
+                task.deny("项目名称不完整。", basis=["《行政许可法》第38条"])
             decided += 1
     return decided
 

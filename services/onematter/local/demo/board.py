@@ -21,6 +21,8 @@ LEVELS = (Level.LEVEL_PROVINCE, Level.LEVEL_CITY, Level.LEVEL_COUNTY)
 WAITING, SENT, OPEN, CLAIMED = "waiting", "sent", "open", "claimed"
 GRANTED, DENIED, BY_RULE, CLOSED = "granted", "denied", "by rule", "closed"
 ACCEPTED, COMPLETED, TOGETHER, NOTICE = "accepted", "completed", "together", "notice"
+RECEIVED, VISITED = "received", "visited"
+_NOT_ACCEPTED = frozenset({MatterStatus.MATTER_STATUS_RECEIVED, MatterStatus.MATTER_STATUS_CORRECTION})
 ENDS = (GRANTED, DENIED, BY_RULE, CLOSED)
 
 
@@ -58,7 +60,10 @@ class Board:
         """Take in a view; what is new in it is told."""
         before = self.views.get(view.matter_id)
         self.views[view.matter_id] = view
-        if before is None:
+        waits = view.status in _NOT_ACCEPTED
+        if before is None and waits:
+            self.tell(Happening(view.matter_id, RECEIVED))
+        if not waits and (before is None or before.status in _NOT_ACCEPTED):
             self.tell(Happening(view.matter_id, ACCEPTED))
         known = {state.item.item_id: state.status for state in before.items} if before else {}
         for state in view.items:
@@ -77,6 +82,10 @@ class Board:
         self._claimed.add((matter_id, item.item_id))
         self.tell(Happening(matter_id, CLAIMED, item))
         self._wake()
+
+    def visited(self, matter_id: str, item: Item) -> None:
+        """Take in that the departments of a joint site visit went there together."""
+        self.tell(Happening(matter_id, VISITED, item))
 
     def noticed(self, matter_id: str, notices: Mapping[str, NoticeState]) -> None:
         """Take in the notices of a matter; those newly delivered are told."""
@@ -102,6 +111,16 @@ class Board:
                 return SENT
             case _:
                 return WAITING
+
+    def received(self, matter_id: str) -> bool:
+        """Whether it is handed in and waits for a clerk to accept it."""
+        view = self.views.get(matter_id)
+        return view is not None and view.status == MatterStatus.MATTER_STATUS_RECEIVED
+
+    def accepted(self, matter_id: str) -> bool:
+        """Whether it is accepted, by a rule or a clerk."""
+        view = self.views.get(matter_id)
+        return view is not None and view.status not in _NOT_ACCEPTED
 
     def completed(self, matter_id: str) -> bool:
         """Whether the one result is there."""

@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import grpc.aio
 
 from onematter.approval.v1 import approval_service_pb2 as messages
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.approval.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from onematter.client.channel import error_of
 from onematter.client.errors import DeadlineExceeded, OneMatterError, Unavailable
 from onematter.client.messages import actor_of, claim_command, decide_command
-from onematter.common.v1.actor_pb2 import Level, Rank
+from onematter.common.v1.actor_pb2 import Actor, Level, Rank
 from onematter.intake.v1.intake_events_pb2 import Item
 from onematter.local.demo.board import Board
 from onematter.local.demo.script import Desk, Practice
@@ -27,6 +29,7 @@ from onematter.local.demo.script import Desk, Practice
 INBOX_INTERVAL_SECONDS = 0.25
 RETRY_INTERVAL_SECONDS = 0.2
 CALL_SECONDS = 10.0
+CHINA = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,31 @@ class Official:
         self.board.claimed(self.matter_id, item)
         needed = (item.item_id, *practice.visits_with)
         await self.board.until(lambda: all(self.board.has_opened(self.matter_id, one) for one in needed))
+        if practice.visits_with:
+            await self._visit(approval, actor, item, practice, request_id("visit"))
         await asyncio.sleep(practice.decides_seconds * self.pace)
         decide = decide_command(
             actor, request_id("decide"), self.matter_id, item.item_id, grant=True, opinion=practice.opinion
         )
         await persistently(approval.DecideTask, messages.DecideTaskRequest(command=decide))
+
+    async def _visit(
+        self, approval: ApprovalServiceStub, actor: Actor, item: Item, practice: Practice, request_id: str
+    ) -> None:
+        """Go to the site together (一同勘验): the first department records it, the others learn of it by intake."""
+        if item.item_id == practice.visits_with[0]:
+            command = ApprovalCommand(
+                request_id=request_id, matter_id=self.matter_id, actor=actor, item_id=item.item_id
+            )
+            visit = command.record_site_visit.site_visit
+            visit.day = datetime.now(CHINA).date().isoformat()
+            visit.finding = practice.finding
+            visit.passed = True
+            await persistently(approval.HandleTask, messages.HandleTaskRequest(command=command))
+            self.board.visited(self.matter_id, item)
+        asked = messages.GetTaskRequest(matter_id=self.matter_id, item_id=item.item_id)
+        while not (await persistently(approval.GetTask, asked)).task.task.site_visit.passed:
+            await asyncio.sleep(INBOX_INTERVAL_SECONDS)
 
 
 async def persistently(call: Callable[..., Awaitable[Any]], request: Any) -> Any:

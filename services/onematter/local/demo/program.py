@@ -27,9 +27,9 @@ from onematter.client.cli.app import locale_language
 from onematter.client.errors import OneMatterError
 from onematter.local.demo import report
 from onematter.local.demo.board import Board
+from onematter.local.demo.matters import MATTERS
 from onematter.local.demo.run import Run, reason_of
 from onematter.local.demo.screen import Screen
-from onematter.local.demo.script import MATTERS
 from onematter.local.demo.words import CHINESE, Words
 from onematter.local.errors import LocalError
 from onematter.local.processes import termination_as_exit
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("onematter demo", description="Two real matters through three levels, live.")
+    parser = argparse.ArgumentParser("onematter demo", description="Four real matters through three levels, live.")
     parser.add_argument(
         "--pace",
         type=_pace,
@@ -139,7 +139,7 @@ def _play(console: Console, words: Words, stack: Stack, directory: Path, pace: f
     if problems := run.problems():
         return _failed(console, words, "; ".join(problems))
     seconds = f"{time.monotonic() - screen.began:.1f} s"
-    done = words.both("两件事均已办结并核验", "both matters are completed and verified")
+    done = words.both("四件事均已办结并核验", "all four matters are completed and verified")
     console.print()
     console.print(Text(f"{done}, {seconds}", "bold green"))
     return 0

@@ -25,6 +25,8 @@ from onematter.local.stack import Stack
 from onematter.notification.v1.notification_events_pb2 import NoticeKind
 
 HTTP_TIMEOUT_SECONDS = 2.0
+# The type of a document that is no certificate: the decision itself (决定书).
+DECISION = "decision"
 
 
 def show(console: Console, run: Run, words: Words, directory: Path) -> None:
@@ -70,6 +72,29 @@ def _result(console: Console, run: Run, view: MatterView, words: Words, name: Te
             Text(result.opinion or (f"{words.both('规则', 'rule')}: {rule}" if rule else "")),
         )
     console.print(made)
+    _made_on_the_way(console, view, words)
+    _not_asked(console, run, view, words)
+
+
+def _made_on_the_way(console: Console, view: MatterView, words: Words) -> None:
+    """Which certificate opened which items: a dependency is a certificate that another item made."""
+    for state in view.items:
+        opened = [one.item.item_id for one in view.items if state.item.item_id in one.item.depends_on]
+        numbers = [one.number for one in state.result.certificates if one.certificate_type != DECISION]
+        if opened and numbers:
+            made = f"{state.item.item_id} {words.name(state.item.name)} ({', '.join(numbers)})"
+            opens = f"{words.both('随即开办', 'opened')} {', '.join(opened)}"
+            _say(console, words.both("途中生成证照", "certificate made on the way"), f"{made} → {opens}")
+
+
+def _not_asked(console: Console, run: Run, view: MatterView, words: Words) -> None:
+    """What the government holds or made itself, and therefore did not ask (免证办)."""
+    names = run.materials.get(view.matter_code, {})
+    for held in view.held_materials:
+        name = names.get(held.material_id)
+        source = words.department(held.source) if held.source else words.both("本件途中生成", "made on the way")
+        said = words.name(name) if name is not None else held.material_id
+        _say(console, words.both("未要求提交", "not asked"), f"{said}: {source}")
 
 
 def _notices(console: Console, run: Run, words: Words, directory: Path) -> None:

@@ -23,11 +23,13 @@ from onematter.client.channel import Services, error_of
 from onematter.client.errors import DeadlineExceeded, NotFound, OneMatterError, Unavailable
 from onematter.client.messages import MaterialFile, actor_of, application_of, submit_command
 from onematter.client.verification import Verification
-from onematter.intake.v1.intake_service_pb2 import WatchMatterRequest
+from onematter.common.v1.names_pb2 import LocalizedText
+from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+from onematter.intake.v1.intake_service_pb2 import HandleMatterRequest, WatchMatterRequest
 from onematter.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 from onematter.local.demo.board import Board, delivered
-from onematter.local.demo.officials import RETRY_INTERVAL_SECONDS, Official, deployment_of
-from onematter.local.demo.script import APPLICANT, PARTY, Matter, pdf
+from onematter.local.demo.officials import RETRY_INTERVAL_SECONDS, Official, deployment_of, persistently
+from onematter.local.demo.script import APPLICANT, CLERK, Matter, pdf
 from onematter.local.stack import Stack
 from onematter.notification.v1.notification_events_pb2 import NoticeKind
 
@@ -64,6 +66,8 @@ class Run:
     sealed: dict[str, Sealed] = field(default_factory=dict[str, Sealed])
     # The text of the rule that decided an item, by matter_id and item_id.
     rules: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    # Names of the materials of a matter's guide, by matter code and material_id.
+    materials: dict[str, dict[str, LocalizedText]] = field(default_factory=dict[str, "dict[str, LocalizedText]"])
 
     async def play(self) -> None:
         """Play it to the end. Raises TimeoutError, LocalError and the errors of the client."""
@@ -77,7 +81,7 @@ class Run:
                 self.matters[await asyncio.to_thread(self._hand_in, matter)] = matter
             others: list[Coroutine[Any, Any, None]] = [self._look_after_processes(), self._look_for_notices()]
             for matter_id, matter in self.matters.items():
-                others += [self._watch(intake, matter_id)]
+                others += [self._watch(intake, matter_id), self._accept(intake, matter_id)]
                 for desk in matter.desks:
                     official = Official(desk, matter_id, dict(matter.practices), self.run_id, self.pace, self.board)
                     others += [official.work(approvals[deployment_of(desk.level)])]
@@ -130,7 +134,7 @@ class Run:
             f"{self.run_id}-{matter.code}",
             matter.code,
             matter.division,
-            application_of(matter.facts, materials, (PARTY,)),
+            application_of(matter.facts, materials, (matter.party,)),
             channel=matter.channel,
             language=self.language,
         )
@@ -161,6 +165,15 @@ class Run:
                     raise error from None
                 await asyncio.sleep(RETRY_INTERVAL_SECONDS)
 
+    async def _accept(self, intake: IntakeServiceStub, matter_id: str) -> None:
+        """The clerk of the one window (综合窗口) accepts where the catalogue leaves that to a person."""
+        await self.board.until(lambda: self.board.received(matter_id) or self.board.accepted(matter_id))
+        if self.board.accepted(matter_id):
+            return
+        command = IntakeCommand(request_id=f"{self.run_id}-accept", matter_id=matter_id, actor=actor_of(CLERK, "clerk"))
+        command.accept_matter.SetInParent()
+        await persistently(intake.HandleMatter, HandleMatterRequest(command=command))
+
     async def _look_after_processes(self) -> None:
         while True:
             for name, process in self.stack.supervisor.processes.items():
@@ -184,6 +197,7 @@ class Run:
         for matter_id in self.matters:
             self.sealed[matter_id] = await self._sealed(matter_id)
             await asyncio.to_thread(self._learn_rules, matter_id)
+            await asyncio.to_thread(self._learn_materials, self.matters[matter_id].code)
         while not all(self._result_told(matter_id) for matter_id in self.matters):
             await asyncio.sleep(RETRY_INTERVAL_SECONDS)
 
@@ -201,6 +215,10 @@ class Run:
             if state.result.automatic:
                 task = self.services.task(state.item.owner, matter_id, state.item.item_id).task
                 self.rules[matter_id, state.item.item_id] = task.decided.rule
+
+    def _learn_materials(self, matter_code: str) -> None:
+        guide = self.services.matter_type(matter_code)
+        self.materials[matter_code] = {one.material_id: one.name for item in guide.items for one in item.materials}
 
     def _result_told(self, matter_id: str) -> bool:
         return any(

@@ -2,7 +2,9 @@
 
 Rule 1: nothing is wider than the terminal, counted in cells: a Chinese character has two. Signs whose width depends on
 the terminal (East Asian Ambiguous) are not used.
-Rule 2: where the terminal is low, the latest events give way first, then the legend; a matter is never cut.
+Rule 2: where the terminal is low, the latest events give way first, then the legend, then the rows of matters at their
+end, then those of the last; each matter keeps one line at least.
+Rule 3: a level at which a matter has no item has no row.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from onematter.intake.v1.intake_state_pb2 import ItemState
 from onematter.local.demo import board as facts
 from onematter.local.demo.board import Board, Happening
 from onematter.local.demo.script import Matter
-from onematter.local.demo.words import Words, clock
+from onematter.local.demo.words import CHINESE, Words, clock
 
 LABEL_CELLS = 12
 BAR_CELLS = 8
@@ -64,13 +66,21 @@ class Screen:
         """The whole picture, no higher than the terminal."""
         width, height = self.console.size
         rows: list[RenderableType] = [self._head(width)]
-        used = 1
-        for matter_id, matter in self.matters.items():
-            view = self.board.views.get(matter_id)
-            if view is not None:
-                shown, lines = self._matter(matter, view, width)
-                rows.append(shown)
-                used += lines
+        known = [
+            (matter, self.board.views[matter_id])
+            for matter_id, matter in self.matters.items()
+            if matter_id in self.board.views
+        ]
+        whole = [self._matter(matter, view, width) for matter, view in known]
+        # Finished ones give way first, then the last.
+        order = sorted(range(len(known)), key=lambda i: (not self.board.completed(known[i][1].matter_id), -i))
+        used = 1 + sum(lines for _, lines in whole)
+        for i in order:
+            if used < height:
+                break
+            used -= whole[i][1] - 1
+            whole[i] = self._line(*known[i], width), 1
+        rows += [shown for shown, _ in whole]
         left = height - used - 1
         if left > 0:
             rows.append(Text(self.words.legend(), "dim", no_wrap=True, overflow="ellipsis"))
@@ -105,6 +115,8 @@ class Screen:
         lines = 2
         for level in facts.LEVELS:
             items = [state for state in view.items if state.item.level == level]
+            if not items:
+                continue
             chips = [self._chip(matter, view.matter_id, state) for state in items]
             packed = pack(chips, room)
             level_done, level_total = _progress(items, self.board, view.matter_id)
@@ -118,6 +130,14 @@ class Screen:
         joined = self._joined(view.matter_id, room)
         made.add_row(words.both("合", "joined"), joined, bar(done, total, BAR_CELLS), f"{done}/{total}")
         return Group(title, made), lines
+
+    def _line(self, matter: Matter, view: MatterView, width: int) -> Text:
+        done, total = _progress(view.items, self.board, view.matter_id)
+        name = self.words.pick(view.name.texts[CHINESE], view.name.texts["en"])
+        line = Text(f"{matter.code} {name} ", "bold") + bar(done, total, BAR_CELLS)
+        line = line + Text(f" {done}/{total}  ") + self._joined(view.matter_id, width)
+        line.truncate(width)
+        return line
 
     def _joined(self, matter_id: str, room: int) -> Text:
         words, said = self.words, Text("")

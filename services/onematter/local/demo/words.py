@@ -27,6 +27,7 @@ _STATUSES = {
     board.CLAIMED: ("签收", "claimed"),
     board.GRANTED: ("准予", "granted"),
     board.DENIED: ("不予", "denied"),
+    board.VISITED: ("一同勘验", "one site visit for all, recorded by"),
     board.BY_RULE: ("秒批", "by rule"),
     board.CLOSED: ("终结", "closed"),
 }
@@ -34,6 +35,9 @@ _KINDS: dict[int, tuple[str, str]] = {
     NoticeKind.NOTICE_KIND_ACCEPTED: ("受理通知", "accepted"),
     NoticeKind.NOTICE_KIND_PROGRESS: ("进度告知", "progress"),
     NoticeKind.NOTICE_KIND_RESULT: ("结果告知", "result"),
+    NoticeKind.NOTICE_KIND_RECEIVED: ("收件凭证", "received"),
+    NoticeKind.NOTICE_KIND_DELIVERED: ("送达", "delivered"),
+    NoticeKind.NOTICE_KIND_SHARING: ("共享未果", "not shared"),
 }
 
 
@@ -101,6 +105,8 @@ class Words:
             verb = self.pick(*_STATUSES[happening.kind])
             return f"{self.place(item)}: {verb} {item.item_id} {self.name(item.name)}"
         match happening.kind:
+            case board.RECEIVED:
+                return self.both("收件，待窗口受理", "received, to be accepted at the window")
             case board.ACCEPTED:
                 return self.both("受理", "accepted")
             case board.TOGETHER:

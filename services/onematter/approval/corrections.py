@@ -1,0 +1,233 @@
+"""Materials that come after a task was opened: asked for in a correction (补正), or outstanding from the start (容缺).
+
+Rule 1: everything is asked at once (一次性告知, 行政许可法 §32). What could be seen before is not asked again:
+from the second round on each need says what made it visible only then, also of what was asked before.
+Rule 2: what the government holds is never asked (国务院令716 §7), nor what an item of the same matter produces; nor
+what the item does not need in the applicant's situation.
+Rule 3: a correction ends when nothing that it asked is missing any more; then the clocks go on.
+Rule 4: outstanding materials may come until the promised deadline as it stood at the opening. That they did not is a
+fact, told once; without them the item cannot be granted.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from onematter.approval.checks import (
+    check_actor,
+    check_not_claimed_by_another,
+    check_not_ended,
+    check_text,
+    event_by,
+    find,
+    has_ended,
+    task_for,
+)
+from onematter.approval.clocks import MAX_REASON_CHARACTERS, react_moved, resume, resumed, suspend, suspended
+from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler, timer
+from onematter.approval.facts import facts_of
+from onematter.approval.reckoning import clocks_of, deadlines, object_to, running
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, RequestCorrection
+from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
+from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState
+from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
+from onematter.common.v1.period_pb2 import SuspensionReason
+from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Refusal, SetTimer
+from onematter.law import periods
+from onematter.law.calendar import end_of_day_unix_ms, legal_date
+from onematter.law.needs import Need, needed
+
+SUPPLEMENT = "supplement"
+
+MAX_NEEDS = 100
+
+_CORRECTION = SuspensionReason.SUSPENSION_REASON_CORRECTION
+
+
+def request_correction(
+    desk: Desk, state: TasksState, command: ApprovalCommand, context: Context
+) -> ApprovalEvent | CommandRefused:
+    """Ask the applicant for everything that is missing or wrong; the clocks stand still until it is here."""
+    refusal = Refusal("request_correction")
+    asked = command.request_correction
+    _check_content(refusal, asked)
+    task = task_for(refusal, state, command)
+    if task is None:
+        return refusal.outcome()
+    check_actor(refusal, task, command.actor, context.now_unix_ms)
+    check_not_ended(refusal, task)
+    check_not_claimed_by_another(refusal, task, command.actor)
+    today = legal_date(context.now_unix_ms)
+    if not has_ended(task):
+        object_to(refusal, periods.check_suspension(clocks_of(desk, task).legal, today))
+        _check_needs(refusal, desk, task, asked)
+    if refusal:
+        return refusal.outcome()
+    event = event_by(command.actor, task)
+    requested = event.correction_requested
+    requested.needs.extend(asked.needs)
+    requested.round = len(task.corrections) + 1
+    requested.day = today.isoformat()
+    requested.deadlines.CopyFrom(deadlines(clocks_of(desk, task, suspended(today, _CORRECTION)), desk.calendar))
+    return event
+
+
+def supply_task(desk: Desk, state: TasksState, command: ApprovalCommand, context: Context) -> ApprovalEvent | None:
+    """Take in what intake passes on; nothing for a task that has ended meanwhile.
+
+    Raises AssertionError for a task that was never opened.
+    """
+    task = find(state, command.item_id)
+    assert task is not None, "intake supplies a task that it never opened"
+    materials = command.supply_task.materials
+    if has_ended(task) or not materials:
+        return None
+    event = desk.own_event_of(task)
+    if command.HasField("actor"):
+        event.actor.CopyFrom(command.actor)
+    supplied = event.task_supplied
+    supplied.materials.extend(materials)
+    here = {material.material_id for material in materials}
+    if _in_correction(task) and here.issuperset(task.corrections[-1].missing):
+        clocks = clocks_of(desk, task)
+        # Legal time is the broker's; a step back of its clock must not stop what intake sends.
+        day = max(legal_date(context.now_unix_ms), clocks.legal.as_of)
+        supplied.resumed_day = day.isoformat()
+        supplied.deadlines.CopyFrom(deadlines(clocks_of(desk, task, resumed(day)), desk.calendar))
+    return event
+
+
+def supplement_passed(desk: Desk, task: TaskState, context: Context) -> ApprovalEvent | None:  # noqa: ARG001
+    """Tell which outstanding materials did not come in time."""
+    if has_ended(task) or task.supplement_overdue or not task.outstanding_materials:
+        return None
+    event = desk.own_event_of(task)
+    event.supplement_overdue.material_ids.extend(task.outstanding_materials)
+    return event
+
+
+def evolve_requested(task: TaskState, event: ApprovalEvent) -> None:
+    """Keep the round, and stop the clocks."""
+    requested = event.correction_requested
+    correction = task.corrections.add()
+    correction.needs.extend(requested.needs)
+    correction.missing.extend(need.material_id for need in requested.needs)
+    correction.time.CopyFrom(event.time)
+    suspend(task, requested.day, _CORRECTION, requested.deadlines)
+
+
+def evolve_supplied(task: TaskState, event: ApprovalEvent) -> None:
+    """Keep what came, in the place of what it replaces."""
+    supplied = event.task_supplied
+    here = {material.material_id for material in supplied.materials}
+    kept = [material for material in task.supplied if material.material_id not in here]
+    del task.supplied[:]
+    task.supplied.extend([*kept, *supplied.materials])
+    outstanding = [material_id for material_id in task.outstanding_materials if material_id not in here]
+    del task.outstanding_materials[:]
+    task.outstanding_materials.extend(outstanding)
+    if _in_correction(task):
+        correction = task.corrections[-1]
+        missing = [material_id for material_id in correction.missing if material_id not in here]
+        del correction.missing[:]
+        correction.missing.extend(missing)
+    if supplied.resumed_day:
+        resume(task, supplied.resumed_day, supplied.deadlines)
+
+
+def evolve_supplement_overdue(task: TaskState, event: ApprovalEvent) -> None:  # noqa: ARG001
+    """Keep that the time for the outstanding materials has passed."""
+    task.supplement_overdue = True
+
+
+def react_supplied(state: TasksState, event: ApprovalEvent) -> Effects:
+    """Let the clocks' timers go on, and take that of the outstanding materials away when all are here."""
+    task = find(state, event.item_id)
+    assert task is not None, "an event of a task that is not there"
+    effects = react_moved(state, event) if event.task_supplied.resumed_day else NO_EFFECTS
+    done = task.opened.outstanding_materials and not task.outstanding_materials and not task.supplement_overdue
+    if not done:
+        return effects
+    return Effects(timers=(*effects.timers, timer(SUPPLEMENT, task, None)))
+
+
+def timers_standing(task: TaskState) -> tuple[SetTimer, ...]:
+    """Return the timer of the outstanding materials while it stands."""
+    if not task.outstanding_materials or task.supplement_overdue:
+        return ()
+    until = date.fromisoformat(task.opened.supplement_until)
+    return (timer(SUPPLEMENT, task, end_of_day_unix_ms(until)),)
+
+
+def supplement_until(promised_unix_ms: int) -> date:
+    """Return the last day for outstanding materials: that of the promised deadline, which ends at the instant."""
+    return legal_date(promised_unix_ms - 1)
+
+
+def _in_correction(task: TaskState) -> bool:
+    found = running(task)
+    return found is not None and found.suspended.reason == _CORRECTION
+
+
+def _check_content(refusal: Refusal, asked: RequestCorrection) -> None:
+    field = "request_correction.needs"
+    if not asked.needs:
+        refusal.add(field, Reason.REASON_FIELD_MISSING)
+    if len(asked.needs) > MAX_NEEDS:
+        refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(MAX_NEEDS)})
+        return
+    seen: set[str] = set()
+    for position, need in enumerate(asked.needs):
+        place = f"{field}[{position}]"
+        if not need.material_id:
+            refusal.add(f"{place}.material_id", Reason.REASON_FIELD_MISSING)
+        elif need.material_id in seen:
+            refusal.add(f"{place}.material_id", Reason.REASON_MATERIAL_DUPLICATE)
+        seen.add(need.material_id)
+        check_text(refusal, f"{place}.reason", need.reason, MAX_REASON_CHARACTERS, Reason.REASON_FIELD_MISSING)
+        check_text(refusal, f"{place}.newly_visible_because", need.newly_visible_because, MAX_REASON_CHARACTERS)
+
+
+def _check_needs(refusal: Refusal, desk: Desk, task: TaskState, asked: RequestCorrection) -> None:
+    """Check each need against what the item needs in the applicant's situation, and against the rounds before."""
+    known = _needs_of(desk, task)
+    for position, need in enumerate(asked.needs[:MAX_NEEDS]):
+        place, material_id = f"request_correction.needs[{position}]", need.material_id
+        found = None if known is None else known.get(material_id)
+        if found is not None and found.source in ("shared", "produced"):
+            held_by = found.material.share_source or ", ".join(found.produced_by)
+            parameters = {"material": material_id, "held_by": held_by}
+            refusal.add(f"{place}.material_id", Reason.REASON_MATERIAL_HELD_BY_GOVERNMENT, parameters)
+        elif known is not None and found is None and material_id:
+            may_ask = [one for one, told in known.items() if told.source not in ("shared", "produced")]
+            refusal.add(f"{place}.material_id", Reason.REASON_MATERIAL_UNKNOWN, {"known": ", ".join(may_ask)})
+        if task.corrections and not need.newly_visible_because.strip():
+            # What was sent is repeated only when the catalogue or an earlier round has the same word.
+            told = {"material": material_id} if found or _was_asked(task, material_id) else {}
+            field = f"{place}.newly_visible_because"
+            refusal.add(field, Reason.REASON_CORRECTION_ALREADY_VISIBLE, told)
+
+
+def _was_asked(task: TaskState, material_id: str) -> bool:
+    return any(need.material_id == material_id for correction in task.corrections for need in correction.needs)
+
+
+def _needs_of(desk: Desk, task: TaskState) -> dict[str, Need] | None:
+    """Return what the item needs in the applicant's situation; None when the catalogue does not hold the item."""
+    types = desk.types_of(task)
+    if types is None:
+        return None
+    matter_type, item = types
+    needs = needed(matter_type, facts_of(task.opened.application))
+    return {need.material.material_id: need for need in needs if item.item_id in need.item_ids}
+
+
+DECIDE: dict[str, Handler] = {"request_correction": request_correction}
+FROM_INTAKE: dict[str, Handler] = {"supply_task": supply_task}
+TIMERS: dict[str, TimerHandler] = {SUPPLEMENT: supplement_passed}
+EVOLVE: dict[str, Evolver] = {
+    "correction_requested": evolve_requested,
+    "task_supplied": evolve_supplied,
+    "supplement_overdue": evolve_supplement_overdue,
+}
+REACT: dict[str, Reactor] = {"correction_requested": react_moved, "task_supplied": react_supplied}

@@ -1,0 +1,275 @@
+"""What the government holds and is not asked (免证办, 国务院令716 §7): fetched by the exchange, told to the items.
+
+Rule 1: what is shared is fetched when the matter is accepted, for every item that a person will decide. What a rule
+grants (秒批) needs no paper, and what nobody needs is not fetched.
+Rule 2: the matter never waits: its items open at once, and what comes later is told to those that still need it.
+Rule 3: what a department does not share is asked of the applicant, once, and stands in the matter with that department
+and the reason. When it comes after all and the applicant has not supplied it, it is taken and not asked any more.
+Rule 4: when the matter ends early, or ends while something may still come, nothing more is fetched for it.
+"""
+
+# pyright: strict
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
+from onematter.common.v1.actor_pb2 import Actor, ActorRole, Level
+from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Outgoing
+from onematter.exchange.v1.exchange_commands_pb2 import ExchangeCommand, Want
+from onematter.intake.checks import facts_of
+from onematter.intake.desk import Decider, Desk, Evolver, HeardSharing, Hearer, Reactor, SharingHearer, Timer
+from onematter.intake.items import SYSTEM, find
+from onematter.intake.v1.intake_events_pb2 import MatterAccepted, MatterEvent, SharingFailure
+from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterState, MatterStatus
+from onematter.law.catalogue import MatterType
+from onematter.law.needs import needed
+from onematter.law.rules import Facts
+
+_RUNNING = MatterStatus.MATTER_STATUS_RUNNING
+_IN_HAND = frozenset({ItemStatus.ITEM_STATUS_SENT, ItemStatus.ITEM_STATUS_OPEN})
+_CONCLUDED = ItemStatus.ITEM_STATUS_CONCLUDED
+
+
+def _topic(desk: Desk) -> str | None:
+    """The commands topic of the exchange; None where the topics table has none."""
+    for deployment in desk.table.deployments.values():
+        if deployment.service == "exchange":
+            return desk.table.commands_topic(deployment.name)
+    return None
+
+
+def _wants(matter_type: MatterType, accepted: MatterAccepted) -> Iterator[Want]:
+    """What is to be fetched: all that is shared, for the items that a person will decide, and is not here already."""
+    facts = facts_of(accepted.application)
+    by_person: dict[str, bool] = {}
+    for need in needed(matter_type, facts):
+        if need.source != "shared":
+            continue
+        users = [item_id for item_id in need.item_ids if _needs_a_person(matter_type, item_id, facts, by_person)]
+        material = need.material
+        if not users or any(one.material_id == material.material_id for one in accepted.application.materials):
+            continue
+        yield Want(
+            material_id=material.material_id,
+            source=material.share_source or "",
+            certificate_type=material.certificate or "",
+            # An item of each division has an id of its own.
+            item_ids=[one.item_id for one in accepted.items if one.item_id.partition("@")[0] in users],
+            media_types=material.media_types,
+            max_bytes=material.max_bytes,
+        )
+
+
+def _needs_a_person(matter_type: MatterType, item_id: str, facts: Facts, known: dict[str, bool]) -> bool:
+    if item_id not in known:
+        rule = matter_type.item(item_id).rule
+        known[item_id] = rule is None or not rule.holds(facts)
+    return known[item_id]
+
+
+def _react_accepted(desk: Desk, state: MatterState, event: MatterEvent) -> Effects:
+    accepted = event.matter_accepted
+    if not accepted.held_materials:
+        return NO_EFFECTS
+    matter_type = desk.matter_type(state)
+    wants = list(_wants(matter_type, accepted))
+    topic = _topic(desk) if wants else None
+    if topic is None:
+        return NO_EFFECTS
+    command = _command(event.matter_id)
+    resolve = command.resolve_materials
+    resolve.matter_number = state.matter_number
+    resolve.matter_code = state.matter_code
+    resolve.catalogue_version = state.catalogue_version
+    resolve.division = accepted.division
+    resolve.wants.extend(wants)
+    resolve.parties.extend(accepted.application.parties)
+    resolve.personal_data.CopyFrom(accepted.application.personal_data)
+    resolve.requester.CopyFrom(_requester(matter_type, accepted.division))
+    return Effects((Outgoing(topic, command),))
+
+
+def _requester(matter_type: MatterType, division: str) -> Actor:
+    """On whose behalf it is asked: the department that leads the matter."""
+    return Actor(
+        principal=SYSTEM.principal,
+        role=ActorRole.ACTOR_ROLE_SYSTEM,
+        level=Level.Name(matter_type.lead_level),
+        division=division,
+        department=matter_type.lead_department,
+    )
+
+
+def _command(matter_id: str) -> ExchangeCommand:
+    command = ExchangeCommand(matter_id=matter_id)
+    command.actor.CopyFrom(SYSTEM)
+    return command
+
+
+def _stop(desk: Desk, matter_id: str) -> Effects:
+    topic = _topic(desk)
+    if topic is None:
+        return NO_EFFECTS
+    command = _command(matter_id)
+    command.stop_resolving.SetInParent()
+    return Effects((Outgoing(topic, command),))
+
+
+def _react_ended_early(desk: Desk, state: MatterState, event: MatterEvent) -> Effects:
+    if not state.held_materials:
+        return NO_EFFECTS
+    # Of what is held, the matter's own items make the rest.
+    shared = {one.material_id for one in desk.matter_type(state).materials if one.share_source is not None}
+    held = any(one.material_id in shared for one in state.held_materials)
+    return _stop(desk, event.matter_id) if held else NO_EFFECTS
+
+
+def _react_completed(desk: Desk, state: MatterState, event: MatterEvent) -> Effects:
+    return _stop(desk, event.matter_id) if state.unshared_materials else NO_EFFECTS
+
+
+def material_resolved(
+    desk: Desk,  # noqa: ARG001
+    state: MatterState,
+    heard: HeardSharing,
+    context: Context,  # noqa: ARG001
+) -> MatterEvent | None:
+    """What a department holds has come; None when no item needs it any more, or the applicant has supplied it."""
+    resolved = heard.event.material_resolved
+    material = resolved.material
+    users = _running(state, resolved.item_ids)
+    supplied = material.material_id in state.unshared_materials and _is_supplied(state, users, material.material_id)
+    if not users or supplied:
+        return None
+    event = MatterEvent()
+    event.actor.CopyFrom(heard.event.actor)
+    told = event.materials_resolved
+    told.materials.add().CopyFrom(material)
+    told.source = resolved.source
+    told.told_items.extend(one.item.item_id for one in users if one.status in _IN_HAND)
+    return event
+
+
+def sharing_refused(
+    desk: Desk,
+    state: MatterState,
+    heard: HeardSharing,
+    context: Context,  # noqa: ARG001
+) -> MatterEvent | None:
+    """A department does not share what it holds."""
+    refused = heard.event.sharing_refused
+    failure = SharingFailure.SHARING_FAILURE_REFUSED
+    return _failed(desk, state, heard, refused.material_id, refused.source, refused.item_ids, failure, refused.reason)
+
+
+def sharing_failed(
+    desk: Desk,
+    state: MatterState,
+    heard: HeardSharing,
+    context: Context,  # noqa: ARG001
+) -> MatterEvent | None:
+    """What a department holds did not come in time."""
+    failed = heard.event.sharing_failed
+    return _failed(
+        desk, state, heard, failed.material_id, failed.source, failed.item_ids, failed.failure, failed.reason
+    )
+
+
+def _failed(
+    desk: Desk,
+    state: MatterState,
+    heard: HeardSharing,
+    material_id: str,
+    source: str,
+    item_ids: Iterable[str],
+    failure: SharingFailure,
+    reason: str,
+) -> MatterEvent | None:
+    users = _running(state, item_ids)
+    if not users or material_id in state.unshared_materials:
+        return None
+    event = MatterEvent()
+    event.actor.CopyFrom(heard.event.actor)
+    told = event.sharing_failed
+    told.source = source
+    told.material_ids.append(material_id)
+    told.failure = failure
+    told.reason = reason
+    if any(one.required for one in desk.matter_type(state).materials if one.material_id == material_id):
+        told.asked_items.extend(one.item.item_id for one in users)
+    return event
+
+
+def _running(state: MatterState, item_ids: Iterable[str]) -> list[ItemState]:
+    """Of these items, those that are not at their end; none when the matter is not running."""
+    if state.status != _RUNNING:
+        return []
+    found = [find(state, item_id) for item_id in item_ids]
+    return [one for one in found if one is not None and one.status != _CONCLUDED]
+
+
+def _is_supplied(state: MatterState, users: Iterable[ItemState], material_id: str) -> bool:
+    return material_id not in state.missing and not any(material_id in one.missing for one in users)
+
+
+def _evolve_resolved(state: MatterState, event: MatterEvent) -> None:
+    for material in event.materials_resolved.materials:
+        material_id = material.material_id
+        for kept in (state.missing, state.unshared_materials, *(one.missing for one in state.items)):
+            if material_id in kept:
+                kept.remove(material_id)
+        if state.HasField("application"):
+            given = state.application.materials
+            left = [one for one in given if one.material_id != material_id]
+            del given[:]
+            given.extend([*left, material])
+
+
+def _evolve_failed(state: MatterState, event: MatterEvent) -> None:
+    failed = event.sharing_failed
+    for material_id in failed.material_ids:
+        state.unshared_materials.append(material_id)
+        if not failed.asked_items:
+            continue
+        if material_id not in state.missing:
+            state.missing.append(material_id)
+        for item_id in failed.asked_items:
+            item = find(state, item_id)
+            if item is not None and material_id not in item.missing:
+                item.missing.append(material_id)
+
+
+def _react_resolved(desk: Desk, state: MatterState, event: MatterEvent) -> Effects:  # noqa: ARG001
+    resolved = event.materials_resolved
+    commands: list[Outgoing] = []
+    for item_id in resolved.told_items:
+        item = find(state, item_id)
+        assert item is not None, "an event of an item that this matter does not have"
+        command = ApprovalCommand(matter_id=event.matter_id, item_id=item_id)
+        command.actor.CopyFrom(SYSTEM)
+        command.supply_task.materials.extend(resolved.materials)
+        commands.append(Outgoing(item.item.commands_topic, command))
+    return Effects(tuple(commands)) if commands else NO_EFFECTS
+
+
+DECIDE: dict[str, Decider] = {}
+HEAR: dict[str, Hearer] = {}
+SHARED: dict[str, SharingHearer] = {
+    "material_resolved": material_resolved,
+    "sharing_failed": sharing_failed,
+    "sharing_refused": sharing_refused,
+}
+TIMERS: dict[str, Timer] = {}
+EVOLVE: dict[str, Evolver] = {
+    "materials_resolved": _evolve_resolved,
+    "sharing_failed": _evolve_failed,
+}
+REACT: dict[str, Reactor] = {
+    "matter_accepted": _react_accepted,
+    "matter_completed": _react_completed,
+    "matter_voided": _react_ended_early,
+    "matter_withdrawn": _react_ended_early,
+    "materials_resolved": _react_resolved,
+}
