@@ -9,9 +9,6 @@ from tests.stories.coverage import MATTER, TASK, Lawful, lawful, reached
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
 
-# Transitions that the cores do not have yet, as texts.
-PENDING = frozenset({"matter RUNNING item_revoked RUNNING"})
-
 
 def events_of(message: type[MatterEvent] | type[ApprovalEvent]) -> set[str]:
     """The members of an envelope's oneof."""
@@ -23,13 +20,7 @@ def test_every_event_of_the_contracts_has_its_line_and_its_sentence() -> None:
     assert {*TASK, "command_refused"} == events_of(ApprovalEvent) == set(task_sentences.SENTENCES)
 
 
-@pytest.mark.parametrize(
-    "transition",
-    [
-        pytest.param(one, id=str(one), marks=[pytest.mark.xfail(strict=True)] if str(one) in PENDING else [])
-        for one in lawful()
-    ],
-)
+@pytest.mark.parametrize("transition", lawful(), ids=str)
 def test_a_lawful_transition_is_reached(transition: Lawful) -> None:
     assert reached().counts[transition], f"no story reaches: {transition}"
 

@@ -8,17 +8,8 @@ from tests.stories.folding import check_replay
 from tests.stories.paths import STORIES, told
 from tests.stories.transcript import compare
 
-# Stories that the services do not tell as they should yet, and what is wrong.
-PENDING = {"pledge_broken_while_the_matter_runs": "the one result tells a revoked grant as granted"}
 
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(one, marks=[pytest.mark.xfail(strict=True, reason=PENDING[one])] if one in PENDING else [])
-        for one in sorted(STORIES)
-    ],
-)
+@pytest.mark.parametrize("name", sorted(STORIES))
 def test_a_story(name: str) -> None:
     world, matter_id = told(name)
     check_replay(world, matter_id)

@@ -61,6 +61,9 @@ def absorb(state: RecordState, command: Command, context: Context) -> RecordStat
         state.completed.CopyFrom(command.ending.time)
         state.handed_in.CopyFrom(end.handed_in)
         state.matter_number = end.matter_number
+        state.visits = end.visits
+        if isinstance(end, MatterCompleted):
+            state.trips.extend(end.trips)
     return state
 
 

@@ -81,7 +81,12 @@ def receipt_of(matter_id: str, state: RecordState) -> messages.Receipt | None:
     if leaves is None:
         return None
     return messages.Receipt(
-        matter_id=matter_id, matter_number=state.matter_number, seal=state.seal, leaf_digests=leaves
+        matter_id=matter_id,
+        matter_number=state.matter_number,
+        seal=state.seal,
+        leaf_digests=leaves,
+        visits=state.visits,
+        trips=state.trips,
     )
 
 

@@ -94,6 +94,8 @@ def _manifest(case_file: CaseFile, receipt: Receipt) -> Check:
     )
     _same(result.matter_id, receipt.matter_id, "the result is another matter's")
     _same(end.matter_number, receipt.matter_number, "the receipt's number is not the result's")
+    trips = list(end.trips) if isinstance(end, MatterCompleted) else []
+    _same((end.visits, trips), (receipt.visits, list(receipt.trips)), "the receipt's trips are not the result's")
     held = {_place(record) for record in case_file.records}
     for last in manifest:
         for sequence in range(1, last.sequence + 1):

@@ -62,11 +62,11 @@ def evolve(state: MatterState, event: MatterEvent) -> MatterState:
     assert handlers is not None, "an event that the fold does not know"
     new = MatterState()
     new.CopyFrom(state)
-    for handler in handlers:
-        handler(new, event)
     if kind in TELLING:
         for result in getattr(event, kind).earlier_results:
             conclude(item_of(new, result.item_id), result)
+    for handler in handlers:
+        handler(new, event)
     if event.HasField("matter_clock"):
         clock.evolve_standing(new, event)
     # `react` still needs it after the event that opens the last one.

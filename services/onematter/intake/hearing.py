@@ -19,8 +19,8 @@ from onematter.intake import item_clocks, trips
 from onematter.intake.concluding import conclude_item
 from onematter.intake.desk import Desk, Evolver, Heard, Hearer, Reactor
 from onematter.intake.item_clocks import event_by, event_of
-from onematter.intake.items import SYSTEM, item_of, set_site_visit
-from onematter.intake.results import is_ended
+from onematter.intake.items import SYSTEM, item_of, lapse, set_site_visit
+from onematter.intake.results import is_ended, lost_by_revocation
 from onematter.intake.v1.intake_commands_pb2 import TripCause
 from onematter.intake.v1.intake_events_pb2 import ItemOutcome, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterState, MatterStatus
@@ -28,6 +28,7 @@ from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterSt
 _RUNNING = MatterStatus.MATTER_STATUS_RUNNING
 _WITHDRAWING = MatterStatus.MATTER_STATUS_WITHDRAWING
 _VOIDING = MatterStatus.MATTER_STATUS_VOIDING
+_COMPLETED = MatterStatus.MATTER_STATUS_COMPLETED
 _SENT = ItemStatus.ITEM_STATUS_SENT
 _OPEN = ItemStatus.ITEM_STATUS_OPEN
 _CONCLUDED = ItemStatus.ITEM_STATUS_CONCLUDED
@@ -130,7 +131,7 @@ def site_visited(
 
 
 def pledge_verified(
-    _desk: Desk, _state: MatterState, item: ItemState, heard: Heard, _context: Context
+    _desk: Desk, state: MatterState, item: ItemState, heard: Heard, _context: Context
 ) -> MatterEvent | None:
     """What was granted on a pledge (告知承诺) was looked into; only that the grant is revoked is news, at any time."""
     verified = heard.event.pledge_verified
@@ -143,6 +144,8 @@ def pledge_verified(
     revoked.finding = verified.finding
     revoked.basis.extend(verified.basis)
     revoked.credit_recorded = verified.credit_recorded
+    if state.status != _COMPLETED:
+        revoked.lapsed_items.extend(lost_by_revocation(state, revoked.item_id))
     return event
 
 
@@ -194,7 +197,12 @@ def _react_visited(_desk: Desk, state: MatterState, event: MatterEvent) -> Effec
 
 
 def _evolve_revoked(state: MatterState, event: MatterEvent) -> None:
-    item_of(state, event.item_revoked.item_id).revoked = True
+    revoked = event.item_revoked
+    item = item_of(state, revoked.item_id)
+    item.revoked = True
+    if state.status != _COMPLETED:
+        item.result.outcome = ItemOutcome.ITEM_OUTCOME_REVOKED
+        lapse(state, revoked.lapsed_items, event)
 
 
 HEAR: dict[str, Hearer] = {

@@ -77,6 +77,19 @@ def consequences(state: MatterState, item_id: str, outcome: ItemOutcome) -> tupl
         granted = {one.item.item_id for one in state.items if one.result.outcome == _GRANTED}
         granted.add(item_id)
         return [item.item_id for item in waiting if granted.issuperset(item.depends_on)], [], False
+    lapsed = _lost_with(waiting, item_id)
+    return [], lapsed, is_last and len(lapsed) == len(waiting)
+
+
+def lost_by_revocation(state: MatterState, item_id: str) -> list[str]:
+    """Return what waits and can never open any more, since the grant of `item_id` is revoked.
+
+    A running matter has an item in hand for which the others wait, so it does not end by this.
+    """
+    return _lost_with([one.item for one in state.items if one.status == _WAITING], item_id)
+
+
+def _lost_with(waiting: list[Item], item_id: str) -> list[str]:
     lost = {item_id}
     grown = True
     # The catalogue may name an item before what it depends on: go on until nothing is added.
@@ -84,8 +97,7 @@ def consequences(state: MatterState, item_id: str, outcome: ItemOutcome) -> tupl
         more = {item.item_id for item in waiting if not lost.isdisjoint(item.depends_on)}
         grown = not more <= lost
         lost |= more
-    lapsed = [item.item_id for item in waiting if item.item_id in lost]
-    return [], lapsed, is_last and len(lapsed) == len(waiting)
+    return [item.item_id for item in waiting if item.item_id in lost]
 
 
 def ends_matter(item: ItemState, matter_type: MatterType) -> bool:

@@ -63,10 +63,14 @@ def _wants(matter_type: MatterType, accepted: MatterAccepted) -> Iterator[Want]:
 
 
 def _needs_a_person(matter_type: MatterType, item_id: str, facts: Facts, known: dict[str, bool]) -> bool:
-    if item_id not in known:
-        rule = matter_type.item(item_id).rule
-        known[item_id] = rule is None or not rule.holds(facts)
-    return known[item_id]
+    rule = matter_type.item(item_id).rule
+    if rule is None:
+        return True
+    # Items often have one rule in common, and to ask it is what costs here.
+    found = known.get(rule.text)
+    if found is None:
+        found = known[rule.text] = not rule.holds(facts)
+    return found
 
 
 def _react_accepted(desk: Desk, state: MatterState, event: MatterEvent) -> Effects:

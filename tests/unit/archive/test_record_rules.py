@@ -90,6 +90,17 @@ def test_a_refusal_to_accept_seals_the_matter_as_its_result_would():
     assert b"a later refusal" in [r.value for r in late.case_file.records]
 
 
+def test_the_receipt_tells_the_trips_of_the_result():
+    result = completed([(MATTER, 1)])
+    result.matter_completed.visits = 1
+    result.matter_completed.trips.add(reason="原件核验", division="330106")
+    archive = Archive()
+    archive.take(record(MATTER, 1, result.SerializeToString(), COMPLETED))
+    receipt = receipt_of(MATTER_ID, archive.held.state)
+    assert receipt is not None
+    assert (receipt.visits, [one.reason for one in receipt.trips]) == (1, ["原件核验"])
+
+
 def test_the_first_ending_is_the_matters():
     archive = Archive()
     archive.take(record(MATTER, 1, refused([(MATTER, 1)]).SerializeToString(), REFUSED))

@@ -88,6 +88,16 @@ def another_matter(case_file: CaseFile, receipt: Receipt) -> None:
     receipt.matter_id = "f" * 32
 
 
+def another_count_of_trips(case_file: CaseFile, receipt: Receipt) -> None:
+    del case_file
+    receipt.visits += 1
+
+
+def an_invented_trip(case_file: CaseFile, receipt: Receipt) -> None:
+    del case_file
+    receipt.trips.add(reason="came twice")
+
+
 def another_number(case_file: CaseFile, receipt: Receipt) -> None:
     del case_file
     receipt.matter_number = "1"
@@ -140,6 +150,8 @@ def test_a_whole_case_is_verified() -> None:
         (no_result, "what ends the matter is not among the records"),
         (another_matter, "matter is not the receipt's"),
         (another_number, "number is not the result's"),
+        (another_count_of_trips, "trips are not the result's"),
+        (an_invented_trip, "trips are not the result's"),
         (leaf_too_many, "more leaves"),
         (leaf_too_few, "has no leaf in the receipt"),
         (other_count, "another number of leaves"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.unit.intake.cases import APPLICANT, CITY, Matter, item, make_core, matter_type, violations, withdraw
@@ -290,7 +291,7 @@ def test_that_no_approval_is_needed_is_reason_enough_also_in_correction() -> Non
         ({"basis": ["x"] * 21}, [("refuse_acceptance.basis", "FIELD_TOO_LONG")]),
     ],
 )
-def test_a_malformed_refusal_to_accept_is_refused(fields: dict[str, object], expected: list[tuple[str, str]]) -> None:
+def test_a_malformed_refusal_to_accept_is_refused(fields: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     matter = received()
     assert violations(matter.give(refuse(**fields))) == expected
     assert status(matter) == "RECEIVED"

@@ -237,15 +237,19 @@ def test_a_joint_visit_is_told_to_the_items_of_its_group_that_are_in_hand() -> N
     assert note.note_site_visit.site_visit.passed
 
 
+def sent_to_approval(matter: Matter) -> list[ApprovalCommand]:
+    return [one.command for one in matter.sent if isinstance(one.command, ApprovalCommand)]
+
+
 def test_what_opens_after_the_joint_visit_opens_with_its_finding() -> None:
     matter = opened("01", groups=True)
     hear(matter, visited("01", passed=False))
     hear(matter, visited("01"))
     matter.grant("01")
     (opening,) = [
-        one.command.open_task
-        for one in matter.sent
-        if one.command.item_id == "04" and one.command.HasField("open_task")
+        command.open_task
+        for command in sent_to_approval(matter)
+        if command.item_id == "04" and command.HasField("open_task")
     ]
     assert (opening.site_visit.finding, opening.site_visit.passed) == ("符合", True)
     assert [one.passed for one in matter.state.joint_visits] == [True]
@@ -258,7 +262,7 @@ def test_an_item_of_no_group_opens_without_a_visit_and_tells_nobody() -> None:
     assert event is not None
     assert list(event.item_visited.told_items) == []
     matter.grant("01")
-    (opening,) = [one.command.open_task for one in matter.sent if one.command.item_id == "04"]
+    (opening,) = [command.open_task for command in sent_to_approval(matter) if command.item_id == "04"]
     assert not opening.HasField("site_visit")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.unit.law.documents import catalogue, flag, item, matter, names, question
@@ -103,7 +104,7 @@ def test_each_condition_is_told_in_both_languages() -> None:
     ],
 )  # fmt: skip
 def test_a_condition_is_told_as_it_has_to_be_as_it_is_and_whether_it_is_met(
-    text: str, facts: dict[str, FactValue], expected: str
+    text: str, facts: dict[str, Any], expected: str
 ) -> None:
     assert told(text, **facts) == [expected]
 

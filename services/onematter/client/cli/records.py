@@ -124,6 +124,7 @@ def _document(result: Verification, receipt: Receipt) -> dict[str, Any]:
         "checks": [{"name": one.name, "said": one.said} for one in result.checks],
         "difference": result.difference,
         "root": receipt.seal.root.hex(),
+        "visits": receipt.visits,
     }
 
 
