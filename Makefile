@@ -62,7 +62,7 @@ test: dev lint ## every check and test, on a real Kafka and a real PostgreSQL
 	  code=$$?; $(BIN)/python .ci/report.py build/tests.xml || { [ $$code -ne 0 ] || code=1; }; exit $$code
 
 test-unit: dev ## the fast tests, without servers
-	$(PYTEST) tests/unit tests/property tests/contract
+	$(PYTEST) tests/unit tests/property tests/contract tests/stories
 
 lint: dev ## style, types, imports and contracts
 	$(BIN)/ruff check $(CODE)

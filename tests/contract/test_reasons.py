@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+import onematter.law
 from onematter.approval.v1.approval_state_pb2 import TaskStatus
 from onematter.common.v1.actor_pb2 import Rank
 from onematter.common.v1.outcome_pb2 import Reason, Violation
 from onematter.contracts.reasons import LANGUAGES, ReasonText, language_of, text
 from onematter.intake.v1.intake_state_pb2 import MatterStatus
 from onematter.law.clock import PERIOD_RULES, legal_rule, promise_rule
+
+SERVICES = Path(onematter.law.__file__).parents[1]
+# Every literal that a service names as the rule of what is malformed; a text for it is put in its place.
+RULES_IN_CODE = {
+    rule
+    for service in ("intake", "approval", "exchange", "archive", "notification")
+    for path in (SERVICES / service).glob("*.py")
+    for rule in re.findall(r'(?:"rule": |\brule=)"([^"]+)"', path.read_text(encoding="utf-8"))
+} - {"five working days"}
 
 CODES = [(value.name, value.number) for value in Reason.DESCRIPTOR.values]
 EVERYTHING = {
@@ -80,6 +91,7 @@ def test_parameters_stand_in_the_text() -> None:
 @pytest.mark.parametrize(
     ("parameters", "english"),
     [
+        ({"rule": "not_past", "earliest": "2026-11-24"}, "the day must not be earlier than 2026-11-24"),
         ({"rule": "choices", "allowed": "I, II, III"}, "it must be one of: I, II, III"),
         ({"rule": "minimum", "minimum": "0"}, "it must be at least 0"),
         ({"rule": "pattern", "pattern": r"\d{6}[X\d]"}, r"it must match \d{6}[X\d]"),
@@ -107,7 +119,7 @@ def test_a_malformed_fact_names_its_rule(parameters: dict[str, str], english: st
             Reason.REASON_QUORUM_NOT_REACHED,
             {"quorum": "3", "consents": "1"},
             "须有 3 个，现有 1 个",
-            "3 are needed, 1 do",
+            "3 needed, 1 so far",
         ),
         (Reason.REASON_DELIVERY_WAY_NOT_OFFERED, {"offered": "post, counter"}, "邮寄、窗口领取", "post, counter"),
         (Reason.REASON_MATTER_NOT_ACCEPTED, {"status": "RECEIVED"}, "（已收件）", "(received)"),
@@ -131,6 +143,14 @@ def test_every_period_of_the_law_has_a_word() -> None:
     for name in (*PERIOD_RULES, legal_rule(60).name, promise_rule(5).name):
         refused = Violation(reason=Reason.REASON_PERIOD_NOT_EXTENDABLE, parameters={"period": name})
         assert name not in text(refused, "zh-CN").rule
+
+
+@pytest.mark.parametrize("rule", sorted(RULES_IN_CODE))
+def test_every_rule_that_a_service_names_has_words(rule: str) -> None:
+    parameters = {"rule": rule, **dict.fromkeys(("expected", "pattern", "minimum", "known", "allowed"), "x")}
+    parameters.update({"earliest": "2026-11-23", "level": "COUNTY", "limit": "9", "digest_bytes": "32"})
+    refused = Violation(reason=Reason.REASON_FIELD_MALFORMED, parameters=parameters)
+    assert text(refused, "zh-CN").rule != f"此项不合规定：{rule}；可用的有：x。"
 
 
 @pytest.mark.parametrize("rank", [name.removeprefix("RANK_") for name, number in Rank.items() if number])

@@ -45,6 +45,7 @@ MATTER: Mapping[str, Mapping[str, str]] = {
         "RECEIVED": "RECEIVED", "CORRECTION": "CORRECTION", **_RUNNING, **_ENDING, **_DONE,
     },
     "matter_extended": _RUNNING,
+    "matter_deadlines_recomputed": {"RECEIVED": "RECEIVED", **_RUNNING},
     "matter_warned": _RUNNING,
     "matter_overdue": _RUNNING,
     "matter_withdrawn": {"RUNNING": "WITHDRAWING"},

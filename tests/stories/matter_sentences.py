@@ -56,8 +56,12 @@ def _handed_in(say: Words, event: MatterEvent, told: MatterReceived | MatterAcce
 
 def _received(say: Words, event: MatterEvent) -> str:
     received = event.matter_received
+    told = _handed_in(say, event, received)
+    if not received.HasField("acceptance_deadline"):
+        return f"{told}收件待审，答复期限待放假安排公布后确定。"
     until = last_day(unix_ms(received.acceptance_deadline))
-    return f"{_handed_in(say, event, received)}收件待审，{until} 前受理或者一次性告知补正。"
+    certain = "（暂定）" if received.acceptance_provisional_years else ""
+    return f"{told}收件待审，{until}{certain} 前受理或者一次性告知补正。"
 
 
 def _accepted(say: Words, event: MatterEvent, handed_in: bool) -> str:
@@ -209,6 +213,16 @@ def _extended(say: Words, event: MatterEvent) -> str:  # noqa: ARG001
     return f"经{rank}批准，整件延长 {longer.days} 个工作日：{longer.reason}。{due(longer.deadlines)}。"
 
 
+def _recomputed(say: Words, event: MatterEvent) -> str:
+    recomputed = event.matter_deadlines_recomputed
+    years = "、".join(str(year) for year in recomputed.years)
+    if recomputed.HasField("acceptance_deadline"):
+        ends = f"，{last_day(unix_ms(recomputed.acceptance_deadline))} 前受理或者一次性告知补正"
+    else:
+        ends = due(recomputed.deadlines)
+    return f"{years} 年放假安排公布，整件重新计算{ends}。{_earlier(say, recomputed.earlier_results)}"
+
+
 def _warned(say: Words, event: MatterEvent) -> str:  # noqa: ARG001
     warned = event.matter_warned
     until = last_day(unix_ms(warned.deadline))
@@ -276,6 +290,7 @@ SENTENCES: Mapping[str, Sentence] = {
     "matter_voided": _voided,
     "item_clock_changed": _clock_changed,
     "matter_extended": _extended,
+    "matter_deadlines_recomputed": _recomputed,
     "matter_warned": _warned,
     "matter_overdue": _overdue,
     "matter_delivered": _delivered,

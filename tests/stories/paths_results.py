@@ -215,7 +215,7 @@ def a_second_trip_needs_its_cause(world: World) -> str:
     """The web was down; that is on record, and without it the trip would not be."""
     matter = hand_in(world, channel=Channel.CHANNEL_WINDOW)
     with pytest.raises(Refused, match="TRIP_CAUSE_MISSING"):
-        people.clerk(world).visit(matter)
+        people.clerk(world).visit(matter, TripCause.TRIP_CAUSE_UNSPECIFIED, "网上补传失败")
     people.clerk(world).visit(matter, TripCause.TRIP_CAUSE_SYSTEM_AWAY, "网上补传失败")
     assert world.state(matter).visits == 2
     finish(world, matter)

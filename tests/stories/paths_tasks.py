@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from tests.stories import people
 from tests.stories.applications import application_for, material
 from tests.stories.officials import Deciding, finish, prepare
-from tests.stories.paths import ALL_OR_NOTHING, FORM, PLAIN, PLAN, story
+from tests.stories.paths import ALL_OR_NOTHING, FORM, JOINT, PLAIN, PLAN, WINDOW, story
 from tests.stories.paths_acceptance import outcome, status
-from tests.stories.world import Refused, World
+from tests.stories.world import Refused, World, shipped_calendar
 
 from onematter.approval.v1.approval_state_pb2 import TaskState, TaskStatus
 from onematter.common.v1.actor_pb2 import ActorRole, Channel, Rank
 from onematter.common.v1.period_pb2 import SuspensionReason
-from onematter.intake.v1.intake_events_pb2 import ItemOutcome
+from onematter.intake.v1.intake_events_pb2 import AcceptedBy, ItemOutcome
 from onematter.law.calendar import WorkingCalendar
 
 TESTING = SuspensionReason.SUSPENSION_REASON_TESTING
@@ -332,9 +333,58 @@ def a_years_calendar_becomes_official_during_a_procedure(world: World) -> str:
     return matter
 
 
-def announce_2027(world: World) -> None:
-    """The year's notice is out, and every service is started anew with it; it says what was expected."""
-    years = [year if year.year != 2027 else replace(year, state="official") for year in world.calendar.years]
+@story
+def a_years_calendar_becomes_official_for_a_joint_matter(world: World) -> str:
+    """The matter's own time in a year not announced is provisional too; the applicant is told the new day."""
+    world.advance_to("2026-12-20 09:00")
+    matter = hand_in(world, JOINT)
+    before = world.state(matter).deadlines
+    assert (before.provisional, list(before.provisional_years)) == (True, [2027])
+    with pytest.raises(Refused, match="ROLE_NOT_ALLOWED"):
+        people.clerk(world).send(matter, recompute_deadlines={})
+    # The notice says what was expected, but that the 4th of January is off.
+    announce_2027(world, off=date(2027, 1, 4))
+    for item in ("01", "02"):
+        recompute(world, matter, item)
+    for _ in range(2):
+        people.intake(world).send(matter, recompute_deadlines={})
+    after = world.state(matter).deadlines
+    assert (after.provisional, list(after.provisional_years)) == (False, [])
+    assert after.promised.seconds > before.promised.seconds
+    assert world.kinds(matter).count("matter_deadlines_recomputed") == 1
+    finish(world, matter)
+    return matter
+
+
+@story
+def accepted_by_silence_when_the_years_calendar_is_there(world: World) -> str:
+    """No calendar was loaded for the new year, so the five days had no end; with it they have one, and pass."""
+    world.restart(WorkingCalendar.of(year for year in shipped_calendar().years if year.year != 2027))
+    world.advance_to("2026-12-28 09:00")
+    matter = hand_in(world, WINDOW)
+    assert not world.state(matter).HasField("acceptance_deadline")
+    world.restart(shipped_calendar())
+    announce_2027(world)
+    people.intake(world).send(matter, recompute_deadlines={})
+    assert world.state(matter).HasField("acceptance_deadline")
+    world.advance_to("2027-01-05 23:59")
+    assert status(world, matter) == "RECEIVED"
+    world.advance_to("2027-01-06 00:01")
+    state = world.state(matter)
+    assert (state.accepted_by, state.accepted_day) == (AcceptedBy.ACCEPTED_BY_SILENCE, "2026-12-28")
+    finish(world, matter)
+    return matter
+
+
+def announce_2027(world: World, off: date | None = None) -> None:
+    """The year's notice is out, and every service is started anew with it; it says what was expected, and one
+    day `off` more.
+    """
+    more = frozenset() if off is None else frozenset({off})
+    years = [
+        year if year.year != 2027 else replace(year, state="official", days_off=year.days_off | more)
+        for year in world.calendar.years
+    ]
     world.restart(WorkingCalendar.of(years))
 
 

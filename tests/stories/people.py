@@ -269,6 +269,11 @@ def clerk(world: World, principal: str = "clerk-7", rank: Rank = Rank.RANK_STAFF
     return Clerk(world, actor)
 
 
+def intake(world: World) -> Sender:
+    """Intake itself, as it asks for what a calendar changes."""
+    return Sender(world, Actor(principal="intake", role=ActorRole.ACTOR_ROLE_SYSTEM))
+
+
 def government(world: World, principal: str, rank: Rank, division: str = HOME) -> Clerk:
     """Somebody who answers for the joint handling of a division's matters."""
     actor = Actor(principal=principal, role=ActorRole.ACTOR_ROLE_OFFICIAL, rank=rank, division=division)

@@ -190,12 +190,15 @@ def _check_content(refusal: Refusal, asked: RequestCorrection) -> None:
 
 def _check_needs(refusal: Refusal, desk: Desk, task: TaskState, asked: RequestCorrection) -> None:
     """Check each need against what the item needs in the applicant's situation, and against the rounds before."""
-    known = _needs_of(desk, task)
+    needs, known = _needs_of(desk, task)
     for position, need in enumerate(asked.needs[:MAX_NEEDS]):
         place, material_id = f"request_correction.needs[{position}]", need.material_id
         found = None if known is None else known.get(material_id)
-        if found is not None and found.source in ("shared", "produced"):
-            held_by = found.material.share_source or ", ".join(found.produced_by)
+        # Held is held, also where another item of the matter uses it.
+        holding = needs.get(material_id)
+        if holding is not None and holding.source in ("shared", "produced"):
+            found = holding
+            held_by = holding.material.share_source or ", ".join(holding.produced_by)
             parameters = {"material": material_id, "held_by": held_by}
             refusal.add(f"{place}.material_id", Reason.REASON_MATERIAL_HELD_BY_GOVERNMENT, parameters)
         elif known is not None and found is None and material_id:
@@ -212,14 +215,17 @@ def _was_asked(task: TaskState, material_id: str) -> bool:
     return any(need.material_id == material_id for correction in task.corrections for need in correction.needs)
 
 
-def _needs_of(desk: Desk, task: TaskState) -> dict[str, Need] | None:
-    """Return what the item needs in the applicant's situation; None when the catalogue does not hold the item."""
+def _needs_of(desk: Desk, task: TaskState) -> tuple[dict[str, Need], dict[str, Need] | None]:
+    """Return what the matter needs in the applicant's situation, and what of it the item uses.
+
+    Nothing and None when the catalogue does not hold the item.
+    """
     types = desk.types_of(task)
     if types is None:
-        return None
+        return {}, None
     matter_type, item = types
-    needs = needed(matter_type, facts_of(task.opened.application))
-    return {need.material.material_id: need for need in needs if item.item_id in need.item_ids}
+    needs = {need.material.material_id: need for need in needed(matter_type, facts_of(task.opened.application))}
+    return needs, {one: need for one, need in needs.items() if item.item_id in need.item_ids}
 
 
 DECIDE: dict[str, Handler] = {"request_correction": request_correction}

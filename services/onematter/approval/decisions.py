@@ -39,13 +39,11 @@ from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.contracts.aggregate import Context, Refusal
 from onematter.law.calendar import CHINA_OFFSET_MS, DAY_MS, legal_date
 from onematter.law.matters import ItemType
+from onematter.law.remedies import LITIGATION_MONTHS, RECONSIDERATION_DAYS
 from onematter.law.rule_reports import used
 from onematter.law.rules import Facts
 
 MAX_OPINION_CHARACTERS = 4_000
-
-RECONSIDERATION_DAYS = 60
-LITIGATION_MONTHS = 6
 
 # The certificate type of the written decision (决定书).
 DECISION_DOCUMENT = "decision"

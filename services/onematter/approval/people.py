@@ -22,6 +22,7 @@ from onematter.approval.checks import (
 )
 from onematter.approval.clocks import MAX_REASON_CHARACTERS, resting_status
 from onematter.approval.desk import Desk, Evolver, Handler
+from onematter.approval.entries import MAX_DEPARTMENT_CHARACTERS
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, TransferTask
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState, TaskStatus
@@ -138,6 +139,11 @@ def _check_goal(refusal: Refusal, desk: Desk, task: TaskState, asked: TransferTa
         refusal.add("transfer_task.department", Reason.REASON_SAME_DEPARTMENT)
     elif departments and asked.department not in departments:
         refusal.add("transfer_task.department", Reason.REASON_FIELD_MALFORMED, {"rule": "department"})
+    elif len(asked.department) > MAX_DEPARTMENT_CHARACTERS:
+        limit = {"limit": str(MAX_DEPARTMENT_CHARACTERS)}
+        refusal.add("transfer_task.department", Reason.REASON_FIELD_TOO_LONG, limit)
+    elif "\0" in asked.department:
+        refusal.add("transfer_task.department", Reason.REASON_FIELD_MALFORMED, {"rule": "no NUL character"})
     if not asked.division or asked.division == division_of(task):
         return
     level = item_of(task).level

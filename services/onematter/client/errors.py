@@ -5,7 +5,7 @@
     ├── Unverified         1   a case file is not what its receipt says
     ├── Invalid            2   the input cannot be sent at all; names the field
     ├── Unavailable        3   a service or Kafka cannot be reached, or asks to wait; send the same request again
-    ├── NotFound           4   no such matter, task or record
+    ├── NotFound           4   no such matter, task or record; Refused for that alone exits with 4 too
     └── DeadlineExceeded   5   no answer in time; what was asked may still have happened: repeat the same request_id
 
 No text repeats personal data.
@@ -18,6 +18,8 @@ from typing import Any
 
 from onematter.common.v1.outcome_pb2 import Reason, Violation
 from onematter.contracts.reasons import text
+
+_UNKNOWN = frozenset({Reason.REASON_MATTER_UNKNOWN, Reason.REASON_TASK_UNKNOWN})
 
 
 class OneMatterError(Exception):
@@ -32,7 +34,10 @@ class OneMatterError(Exception):
 
 
 class Refused(OneMatterError):
-    """A command that may not happen. `violations` tells every broken rule."""
+    """A command that may not happen. `violations` tells every broken rule.
+
+    Its exit code is NotFound's where all that is wrong is that there is no such matter or task.
+    """
 
     code = "refused"
     exit_code = 1
@@ -40,6 +45,8 @@ class Refused(OneMatterError):
     def __init__(self, violations: Sequence[Violation], request_id: str = "") -> None:
         self.violations = tuple(violations)
         self.request_id = request_id
+        if self.violations and all(one.reason in _UNKNOWN for one in self.violations):
+            self.exit_code = NotFound.exit_code
         super().__init__("refused: " + "; ".join(_line(v) for v in self.violations))
 
     def document(self, language: str) -> dict[str, Any]:

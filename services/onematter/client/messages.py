@@ -144,7 +144,7 @@ def fact_of(key: str, value: FactInput) -> Fact:
 
 
 def material_of(given: AnyMaterial) -> Material:
-    """A material by digest; of a file, from its content. Raises Invalid when the file cannot be read."""
+    """A material by digest; of a file, from its content. Raises Invalid when the file is empty or cannot be read."""
     if isinstance(given, Material):
         return given
     if isinstance(given, str | Path):
@@ -168,6 +168,8 @@ def material_of(given: AnyMaterial) -> Material:
                 size_bytes += len(chunk)
     except OSError as error:
         raise Invalid(f"materials[{material_id}]: {path}: {error.strerror}; give a readable file") from None
+    if not size_bytes:
+        raise Invalid(f"materials[{material_id}]: {path}: the file is empty; give one with the material's content")
     return Material(
         material_id=material_id,
         digest=digest.digest(),
@@ -185,8 +187,8 @@ def application_of(
     for key, value in facts.items():
         application.facts[key].CopyFrom(fact_of(key, value))
     personal_data = PersonalData()
-    for position, party in enumerate(parties, 1):
-        party_id = party.party_id or f"p{position}"
+    for position, party in enumerate(parties):
+        party_id = party.party_id or f"p{position + 1}"
         role = number_of(PartyRole, "PARTY_ROLE_", party.role, f"parties[{position}].role")
         application.parties.add(party_id=party_id, role=role)
         kind: Any = 0

@@ -42,6 +42,33 @@ RULES: dict[str, tuple[str, str]] = {
     ),
     "empty": ("材料是空的", "it is empty"),
     "media_type": ("文件类型应为[ {allowed}]", "its media type must be one of[: {allowed}]"),
+    "PersonalData": ("应为 PersonalData 消息", "it must be a PersonalData message"),
+    "another province": ("收件地应在另一省", "it must be taken in another province than it is handled in"),
+    "cause": ("应为跑动原因之一", "it must be a cause of a trip"),
+    "conditional_only": ("只有附条件同意才写条件", "only a conditional consent has conditions"),
+    "cross_region": ("应为跨省通办的方式之一", "it must be a mode of handling across regions"),
+    "day": ("应为日期，如 2026-11-23", "it must be a day, as 2026-11-23"),
+    "delivery": ("应为送达方式之一", "it must be a way of delivery"),
+    "department": ("没有这一部门代码", "the catalogue has no department with this code"),
+    "either competent_body or not_required": (
+        "有权机关和不需要许可只能写明其一",
+        "name the competent body or say that nobody is, not both",
+    ),
+    "grant_only": ("只有准予才写此项", "only a grant has it"),
+    "hand in with SubmitMatter": ("请改用 SubmitMatter 提交", "hand in with SubmitMatter"),
+    "next_page_token of the page before": (
+        "应为上一页返回的 next_page_token",
+        "it must be the next_page_token of the page before",
+    ),
+    "no NUL character": ("不得含有空字符（NUL）", "it must have no NUL character"),
+    "not_future": ("不得晚于今天", "the day must not be later than today"),
+    "not_past": ("不得早于[ {earliest}]", "the day must not be earlier than[ {earliest}]"),
+    "visit_passed": (
+        "现场勘验已经通过，无需再次勘验",
+        "a site visit was passed already, and does for all items of its group",
+    ),
+    "way": ("应为送达方式之一", "it must be a way of delivery"),
+    "years 1970 to 9999": ("应在 1970 年至 9999 年之间", "it must lie in the years 1970 to 9999"),
 }
 
 # The same of an identifier that is wrong (law.identifiers).
@@ -69,8 +96,8 @@ TEXTS: dict[int, Texts] = {
         ),
     ),
     Reason.REASON_FIELD_MISSING: (
-        ("此项必须填写[：{rule}]。", _RENEW_ZH),
-        ("This field is required[: {rule}].", _RENEW_EN),
+        ("此项必须填写[：{rule}]。", "请填写此项，以新的 request_id 再次发送。"),
+        ("This field is required[: {rule}].", "Fill it in and send it again with a new request_id."),
     ),
     Reason.REASON_FIELD_MALFORMED: (
         ("此项不合规定[：{rule}][；可用的有：{allowed}]。", _RENEW_ZH),
@@ -160,31 +187,31 @@ TEXTS: dict[int, Texts] = {
     Reason.REASON_MATERIAL_MISSING: (
         (
             "缺少必须提交的材料[；可用的文件类型：{media_types}][；每份最大 {max_bytes}]。",
-            "请补充这一材料。" + _RESUBMIT_ZH,
+            "请补充这一材料。" + _RENEW_ZH,
         ),
         (
             "A required material is missing[; media types: {media_types}][; at most {max_bytes}].",
-            "Add the material. " + _RESUBMIT_EN,
+            "Add the material. " + _RENEW_EN,
         ),
     ),
     Reason.REASON_MATERIAL_UNKNOWN: (
-        ("这件事不需要这一材料[；需要的有：{known}]。", "请去掉它或改用目录中的材料代码。" + _RESUBMIT_ZH),
+        ("这件事不需要这一材料[；需要的有：{known}]。", "请去掉它或改用目录中的材料代码。" + _RENEW_ZH),
         (
             "The matter has no such material[; it has: {known}].",
-            "Leave it out, or use the catalogue's id. " + _RESUBMIT_EN,
+            "Leave it out, or use the catalogue's id. " + _RENEW_EN,
         ),
     ),
     Reason.REASON_MATERIAL_OVERSIZED: (
-        ("材料过大[：最大 {max_bytes}]。", "请压缩或分拆材料。" + _RESUBMIT_ZH),
-        ("The material is too large[: at most {max_bytes}].", "Make it smaller. " + _RESUBMIT_EN),
+        ("材料过大[：最大 {max_bytes}]。", "请压缩或分拆材料。" + _RENEW_ZH),
+        ("The material is too large[: at most {max_bytes}].", "Make it smaller. " + _RENEW_EN),
     ),
     Reason.REASON_MATERIAL_MALFORMED: (
-        ("材料不合规定[：{rule}]。", _RESUBMIT_ZH),
-        ("The material is malformed[: {rule}].", _RESUBMIT_EN),
+        ("材料不合规定[：{rule}]。", _RENEW_ZH),
+        ("The material is malformed[: {rule}].", _RENEW_EN),
     ),
     Reason.REASON_MATERIAL_DUPLICATE: (
-        ("同一材料提交了不止一份。", "每种材料只交一份。" + _RESUBMIT_ZH),
-        ("The same material stands there more than once.", "Give each material once. " + _RESUBMIT_EN),
+        ("同一材料提交了不止一份。", "每种材料只交一份。" + _RENEW_ZH),
+        ("The same material stands there more than once.", "Give each material once. " + _RENEW_EN),
     ),
     Reason.REASON_SITUATION_NOT_APPLICABLE: (
         ("按所述情形，[{matter} ]没有需要办理的事项。", "请核对所答的情形；若无误，则无需办理。"),
@@ -219,8 +246,8 @@ TEXTS: dict[int, Texts] = {
         ("The matter was withdrawn and the task called back.", "Nothing is left to do."),
     ),
     Reason.REASON_TASK_CLAIMED_BY_ANOTHER: (
-        ("该事项已由他人签收。", "请由签收人办理。"),
-        ("Another official has claimed the task.", "Let that official decide it."),
+        ("该事项已由他人签收。", "请由签收人办理，或由其撤销签收。"),
+        ("Another official has claimed the task.", "Let that official act, or release it (`onematter release`)."),
     ),
     Reason.REASON_WRONG_DEPARTMENT: (
         ("该事项不由此部门办理[；主管部门：{competent}]。", "请由主管部门办理。"),
@@ -230,8 +257,11 @@ TEXTS: dict[int, Texts] = {
         ),
     ),
     Reason.REASON_WRONG_LEVEL: (
-        ("该事项不由此层级办理[；应由{competent}办理]。", "请由有权的层级办理。"),
-        ("Another level is competent[: {competent}].", "Let that level act, or correct the actor's level."),
+        ("该事项不由此层级办理[；应由{competent}办理]。", "请由有权的层级办理，或改正所写的层级、行政区划。"),
+        (
+            "Another level is competent[: {competent}].",
+            "Let that level act, or correct the level or division that was given.",
+        ),
     ),
     Reason.REASON_WRONG_DIVISION: (
         ("该事项不由此地办理[；办理地：{competent}]。", "请由办理地的部门办理。"),

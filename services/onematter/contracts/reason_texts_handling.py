@@ -80,8 +80,8 @@ HANDLING_TEXTS: dict[int, Texts] = {
         ),
     ),
     Reason.REASON_TASK_NOT_CLAIMED: (
-        ("该事项没有人签收。", "请先签收（onematter claim），或核对事项编号。"),
-        ("Nobody has claimed the task.", "Claim it first (`onematter claim`), or check the item's id."),
+        ("该事项没有人签收，没有可以撤销的。", "无需撤销；请核对事项编号。"),
+        ("Nobody has claimed the task, so there is nothing to release.", "Leave it as it is, or check the item's id."),
     ),
     Reason.REASON_TASK_SUSPENDED: (
         ("该事项已暂停[（自 {since} 起）]：补正或者特别程序尚未结束。", "请等补正材料到齐，或先结束特别程序。"),
@@ -93,12 +93,14 @@ HANDLING_TEXTS: dict[int, Texts] = {
     Reason.REASON_CORRECTION_ALREADY_VISIBLE: (
         (
             "首次告知时就能看出的，不得再次要求补正[（{material}）]（行政许可法第32条，一次性告知）。此次要求已记录。",
-            "请按现有材料办理；此后才能发现的，须在 newly_visible_because 中写明为何此前不能发现。",
+            "请按现有材料办理；此后才能发现的，须在 newly_visible_because 中写明为何此前不能发现（onematter correct："
+            "--need 材料=问题|为何此前不能发现）。",
         ),
         (
             "What could be seen at the first time is not asked a second time[ ({material})] (Administrative Licensing"
             " Law, art. 32). This request is on record.",
-            "Go on with what is there; of what shows only now, say in newly_visible_because what made it visible.",
+            "Go on with what is there; of what shows only now, say in newly_visible_because what made it visible"
+            " (`onematter correct`: --need MATERIAL=REASON|BECAUSE).",
         ),
     ),
     Reason.REASON_MATERIAL_HELD_BY_GOVERNMENT: (
@@ -171,7 +173,7 @@ HANDLING_TEXTS: dict[int, Texts] = {
             "请等待其他部门回复，或者作出不予的决定。",
         ),
         (
-            "Too few departments consent[: {quorum} are needed][, {consents} do] for a grant.",
+            "Too few departments consent to a grant[: {quorum} needed][, {consents} so far].",
             "Wait for the others, or deny and name the basis.",
         ),
     ),
@@ -182,7 +184,7 @@ HANDLING_TEXTS: dict[int, Texts] = {
         ),
         (
             "No site visit was passed yet, so the item cannot be granted.",
-            "Hold it and record what it found; one visit does for all items of its group.",
+            "Hold it and record what it found (`onematter site-visit`); one visit does for all items of its group.",
         ),
     ),
     Reason.REASON_PLEDGE_UNKNOWN: (
@@ -292,10 +294,10 @@ HANDLING_TEXTS: dict[int, Texts] = {
         ),
     ),
     Reason.REASON_CROSS_REGION_NOT_OFFERED: (
-        ("这件事不能这样跨省办理[；可选：{offered}]。", "请改选方式，或在办理地提交。"),
+        ("这件事不能这样跨省办理[；可选：{offered}]。", "请去掉 cross_region 并在办理地提交，或改选所提供的方式。"),
         (
             "The matter is not shared between regions in this way[; offered: {offered}].",
-            "Choose another mode, or hand it in where it is handled.",
+            "Leave cross_region out and hand it in where it is handled, or choose a mode that is offered.",
         ),
     ),
 }

@@ -194,6 +194,8 @@ class Caller:
             check_content(content, material)
             await self._contents.keep(material.digest, content, bounds.content_seconds)
         response.found.ClearField("content")
+        # Of an identity card it is the person's own number, which no topic may carry.
+        response.found.ClearField("number")
         return response
 
     def _failure(self, call: Call, error: CallFailed, seconds: float | None = None) -> RecordAnswer:

@@ -313,7 +313,6 @@ def _resolved(request: SharingRequest, answer: RecordAnswer, found: MaterialFoun
     resolved.source = request.material.source
     resolved.item_ids.extend(request.material.item_ids)
     resolved.issuer = found.issuer
-    resolved.number = found.number
     resolved.valid_from = found.valid_from
     resolved.valid_until = found.valid_until
     resolved.attempts = answer.attempt

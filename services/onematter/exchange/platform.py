@@ -28,6 +28,8 @@ from onematter.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 
 DIGEST_BYTES = 32
 CHUNK_BYTES = 1024 * 1024
+# Of a certificate's issuer and days: what is larger would not fit into an event.
+MAX_TEXT_CHARACTERS = 200
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 AWAY = CallFailure.CALL_FAILURE_AWAY
@@ -136,6 +138,8 @@ def check_found(found: datashare.MaterialFound, wanted: RequestedMaterial) -> No
         raise CallFailed(MALFORMED, "a media type that the catalogue does not take")
     if material.trust_class not in _TRUSTED:
         raise CallFailed(MALFORMED, "a trust class other than A and B")
+    if max(map(len, (found.issuer, found.valid_from, found.valid_until))) > MAX_TEXT_CHARACTERS:
+        raise CallFailed(MALFORMED, f"a certificate's text of more than {MAX_TEXT_CHARACTERS} characters")
 
 
 def check_content(content: bytes, material: Material) -> None:

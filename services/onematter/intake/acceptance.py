@@ -9,7 +9,8 @@ only then. What the government holds, or makes itself, is never asked, unless it
 request is refused, and the refusal, with its author, is the record of it.
 Rule 4: who refuses to accept (不予受理) names the body that is competent, or says that no approval is needed.
 Rule 5: when the five days have passed nobody can refuse or ask any more, whether or not the timer came first.
-Rule 6: where the calendar of a year is missing no five days can be counted: then the window alone accepts.
+Rule 6: where the calendar of a year is missing no five days can be counted: then the window alone accepts, until the
+year is there and they are (see `recomputing_matter`).
 """
 
 # pyright: strict
@@ -18,13 +19,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from onematter.common.v1.actor_pb2 import ActorRole
 from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Refusal, SetTimer
-from onematter.contracts.times import set_unix_ms, unix_ms
+from onematter.contracts.times import unix_ms
 from onematter.intake import clock
+from onematter.intake.acceptance_deadline import clear_deadline, keep_deadline
 from onematter.intake.checks import MAX_MATERIALS, check_reason, check_role, check_sender, check_text, facts_of, told
 from onematter.intake.cross_region import owner_division
 from onematter.intake.desk import Answer, Decider, Desk, Evolver, Hearer, Reactor, Timer
@@ -35,8 +35,7 @@ from onematter.intake.plans import HELD, holder
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand, MaterialNeed, RefuseAcceptance
 from onematter.intake.v1.intake_events_pb2 import AcceptedBy, MatterAccepted, MatterEvent, MatterOutcome
 from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterState, MatterStatus
-from onematter.law.calendar import CalendarMissing, WorkingCalendar, legal_date
-from onematter.law.clock import ACCEPTANCE, due_unix_ms, end_of_period
+from onematter.law.calendar import legal_date
 from onematter.law.matters import MatterType
 from onematter.law.needs import Need, needed
 
@@ -65,15 +64,6 @@ def set_accepted(
     accepted.accepted_by = accepted_by
     accepted.accepted_day = day.isoformat()
     clock.set_clock(accepted, matter_type, accepted.application, day, desk.calendar)
-
-
-def set_deadline(deadline: Timestamp, day: date, calendar: WorkingCalendar) -> None:
-    """Set until when a hand-in received on `day` is to be answered; leave it where no calendar tells (Rule 6)."""
-    try:
-        end = end_of_period(day, ACCEPTANCE.days, calendar, ACCEPTANCE.kind)
-    except CalendarMissing:
-        return
-    set_unix_ms(deadline, due_unix_ms(end.date))
 
 
 def accept_matter(desk: Desk, state: MatterState, command: IntakeCommand, context: Context) -> Answer:
@@ -261,8 +251,7 @@ def _evolve_received(state: MatterState, event: MatterEvent) -> None:
     state.application.CopyFrom(received.application)
     state.handed_in.CopyFrom(event.time)
     state.received_day = legal_date(unix_ms(event.time)).isoformat()
-    if received.HasField("acceptance_deadline"):
-        state.acceptance_deadline.CopyFrom(received.acceptance_deadline)
+    keep_deadline(state, received)
     state.outstanding_materials.extend(received.outstanding_materials)
     state.pledged_items.extend(received.pledged_items)
     state.delivery = received.delivery
@@ -292,7 +281,7 @@ def _evolve_accepted(state: MatterState, event: MatterEvent) -> None:
         if accepted.cross_region:
             state.cross_region = accepted.cross_region
     else:
-        state.ClearField("acceptance_deadline")
+        clear_deadline(state)
         state.ClearField("missing")
         state.ClearField("application")
     state.status = _RUNNING
@@ -321,16 +310,19 @@ def _evolve_asked(state: MatterState, event: MatterEvent) -> None:
         return
     state.status = _CORRECTION
     state.correction_rounds = asked.round
-    state.asked_corrections.extend(asked.needs)
+    asked_now = {need.material_id for need in asked.needs}
+    before = [need for need in state.asked_corrections if need.material_id not in asked_now]
+    del state.asked_corrections[:]
+    state.asked_corrections.extend([*before, *asked.needs])
     state.missing.extend(need.material_id for need in asked.needs if need.material_id not in state.missing)
-    state.ClearField("acceptance_deadline")
+    clear_deadline(state)
 
 
 def _evolve_refused(state: MatterState, event: MatterEvent) -> None:
     state.status = _COMPLETED
     state.outcome = MatterOutcome.MATTER_OUTCOME_NOT_ACCEPTED
     state.completed.CopyFrom(event.time)
-    state.ClearField("acceptance_deadline")
+    clear_deadline(state)
     state.ClearField("missing")
 
 

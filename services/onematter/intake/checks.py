@@ -143,7 +143,7 @@ def check_division(field: str, division: str, refusal: Refusal) -> bool:
 
 
 def check_reason(field: str, text: str, refusal: Refusal) -> None:
-    """Note a reason (of a withdrawal, of a visit) that is too long."""
+    """Note a reason (of a withdrawal) that is too long."""
     if len(text) > MAX_REASON:
         too_long(refusal, field, MAX_REASON)
 

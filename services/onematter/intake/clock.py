@@ -9,7 +9,8 @@ as long as one department works, the matter's time runs.
 Rule 3: the legal period alone is extended, once, by the rank that the law names; the reason is told.
 Rule 4: that a deadline is near or has passed is a fact, told once, and changes nothing.
 Rule 5: every event that moves the clock carries the deadlines after it, so the fold needs no calendar. Where the
-calendar of a year is missing there is no deadline and no warning, and the matter goes on.
+calendar of a year is missing there is no deadline and no warning, and the matter goes on; the deadlines name that year,
+and are worked out when it is there (see `recomputing_matter`).
 """
 
 # pyright: strict
@@ -72,9 +73,9 @@ def set_clock(
         days = next((total.days for total in matter_type.totals if total.when.holds(facts)), days)
     if days is not None:
         accepted.promised_days = days
-    found = _deadlines(_clocks(matter_type, days, day, ()), calendar)
-    if found is not None:
-        accepted.deadlines.CopyFrom(found)
+    clocks = _clocks(matter_type, days, day, ())
+    if any(clocks):
+        accepted.deadlines.CopyFrom(deadlines_of(clocks, calendar))
 
 
 def note_standing(desk: Desk, state: MatterState, after: MatterState, event: MatterEvent, context: Context) -> None:
@@ -84,14 +85,12 @@ def note_standing(desk: Desk, state: MatterState, after: MatterState, event: Mat
     if stands == (_running_suspension(state.period_facts) is not None) or not in_hand:
         return
     fact = event.matter_clock
-    fact.day = _day(state, context.now_unix_ms)
+    fact.day = day_of(state, context.now_unix_ms)
     if stands:
         fact.suspended.reason = in_hand[0].suspended_for
     else:
         fact.resumed.SetInParent()
-    found = _deadlines(clocks_of(desk.matter_type(state), state, fact), desk.calendar)
-    if found is not None:
-        event.matter_deadlines.CopyFrom(found)
+    event.matter_deadlines.CopyFrom(deadlines_of(clocks_of(desk.matter_type(state), state, fact), desk.calendar))
 
 
 def has_clock(state: MatterState) -> bool:
@@ -137,12 +136,10 @@ def extend_matter(desk: Desk, state: MatterState, command: IntakeCommand, contex
     extended.days = asked.days
     extended.rank = command.actor.rank
     extended.reason = asked.reason
-    fact = PeriodFact(day=_day(state, context.now_unix_ms))
+    fact = PeriodFact(day=day_of(state, context.now_unix_ms))
     fact.extended.days = asked.days
     fact.extended.rank = command.actor.rank
-    found = _deadlines(clocks_of(desk.matter_type(state), state, fact), desk.calendar)
-    if found is not None:
-        extended.deadlines.CopyFrom(found)
+    extended.deadlines.CopyFrom(deadlines_of(clocks_of(desk.matter_type(state), state, fact), desk.calendar))
     return event
 
 
@@ -184,7 +181,7 @@ def _check_extension(
         refusal.add("matter_id", Reason.REASON_PERIOD_NOT_EXTENDABLE, {"period": "promise"})
         return
     rank = command.actor.rank
-    today = date.fromisoformat(_day(state, context.now_unix_ms))
+    today = date.fromisoformat(day_of(state, context.now_unix_ms))
     try:
         objections = periods.check_extension(
             legal, today, command.extend_matter.days, Rank(rank) if rank in _RANKS else Rank.STAFF, desk.calendar
@@ -214,8 +211,11 @@ def _clocks(matter_type: MatterType, promised_days: int | None, day: date, facts
     return Clocks(legal, periods.fold(promise_rule(promised_days), day, kept))
 
 
-def _deadlines(clocks: Clocks, calendar: WorkingCalendar) -> Deadlines | None:
-    """Return when the clocks end and warn; None without a calendar. A clock that stands still has no deadline."""
+def deadlines_of(clocks: Clocks, calendar: WorkingCalendar) -> Deadlines:
+    """Return when the clocks end and warn. A clock that stands still has no deadline.
+
+    Where a year's calendar is missing there is nothing but that year, among those that are not official yet.
+    """
     found = Deadlines()
     try:
         legal = None if clocks.legal is None else periods.deadline(clocks.legal, calendar)
@@ -224,15 +224,15 @@ def _deadlines(clocks: Clocks, calendar: WorkingCalendar) -> Deadlines | None:
         if legal is not None and promised is not None and promised.date > legal.date:
             first, promised = clocks.legal, legal
         if first is None:
-            return None
+            return found
         yellow, red, _ = periods.instants(first, calendar)
         provisional: set[int] = set()
         for timestamp, deadline in ((found.legal, legal), (found.promised, promised)):
             if deadline is not None:
                 set_unix_ms(timestamp, end_of_day_unix_ms(deadline.date))
                 provisional.update(calendar.provisional_years(first.started.day, deadline.date))
-    except CalendarMissing:
-        return None
+    except CalendarMissing as missing:
+        return Deadlines(provisional=True, provisional_years=[missing.year])
     # Where red falls due with yellow it is told alone.
     if yellow is not None and yellow != red:
         set_unix_ms(found.yellow, yellow)
@@ -272,7 +272,7 @@ def _running_suspension(facts: Iterable[PeriodFact]) -> PeriodFact | None:
     return found
 
 
-def _day(state: MatterState, now_unix_ms: int) -> str:
+def day_of(state: MatterState, now_unix_ms: int) -> str:
     """Return today; never before the last fact, should the broker's clock have stepped back."""
     return max(legal_date(now_unix_ms).isoformat(), state.accepted_day, *(fact.day for fact in state.period_facts[-1:]))
 
@@ -290,10 +290,12 @@ def _warned(state: MatterState, colour: WarningColour) -> MatterEvent | None:
 
 
 def _keep(state: MatterState, found: Deadlines) -> None:
-    if found.HasField("legal") or found.HasField("promised"):
+    if found.HasField("legal") or found.HasField("promised") or found.provisional:
         state.deadlines.CopyFrom(found)
     else:
         state.ClearField("deadlines")
+    if found.provisional:
+        state.ever_provisional = True
 
 
 def _timers(state: MatterState) -> tuple[SetTimer, ...]:
@@ -316,12 +318,12 @@ def _evolve_accepted(state: MatterState, event: MatterEvent) -> None:
     if accepted.HasField("promised_days"):
         state.promised_days = accepted.promised_days
     if accepted.HasField("deadlines"):
-        state.deadlines.CopyFrom(accepted.deadlines)
+        _keep(state, accepted.deadlines)
 
 
 def _evolve_extended(state: MatterState, event: MatterEvent) -> None:
     extended = event.matter_extended
-    fact = PeriodFact(day=_day(state, unix_ms(event.time)))
+    fact = PeriodFact(day=day_of(state, unix_ms(event.time)))
     fact.extended.days = extended.days
     fact.extended.rank = extended.rank
     state.period_facts.append(fact)

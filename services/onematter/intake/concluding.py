@@ -116,6 +116,10 @@ def _evolve_completed(state: MatterState, event: MatterEvent) -> None:
     state.completed.CopyFrom(event.time)
     for item, result in zip(state.items, completed.results, strict=True):
         conclude(item, result)
+        item.ClearField("missing")
+    # Nothing is asked any more: not what a grant on a pledge did without, nor what a denial left open.
+    for field in ("outstanding_materials", "missing"):
+        state.ClearField(field)
 
 
 def _react_concluded(desk: Desk, state: MatterState, event: MatterEvent) -> Effects:

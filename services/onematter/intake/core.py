@@ -17,7 +17,18 @@ from onematter.approval.v1.approval_commands_pb2 import Decision
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.contracts.aggregate import Context, Effects, TimerDue, refuse
 from onematter.contracts.topics import INTAKE_COMMANDS, SUBMISSIONS, TopicTable
-from onematter.intake import acceptance, clock, delivery, ending, hearing, sharing, submitting, supplying, trips
+from onematter.intake import (
+    acceptance,
+    clock,
+    delivery,
+    ending,
+    hearing,
+    recomputing_matter,
+    sharing,
+    submitting,
+    supplying,
+    trips,
+)
 from onematter.intake.desk import Command, Decider, Desk, Heard, HeardSharing, Hearer, Timer, Unfit
 from onematter.intake.fold import TELLING, evolve, react
 from onematter.intake.items import drop_application, find
@@ -45,6 +56,7 @@ _DECIDE: dict[str, Decider] = {
     **trips.DECIDE,
     **delivery.DECIDE,
     **clock.DECIDE,
+    **recomputing_matter.DECIDE,
 }
 _HEAR: dict[str, Hearer] = {**hearing.HEAR, **delivery.HEAR, **clock.HEAR}
 _TIMERS: dict[str, Timer] = {**acceptance.TIMERS, **sharing.TIMERS, **delivery.TIMERS, **clock.TIMERS}

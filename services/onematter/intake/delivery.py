@@ -6,7 +6,8 @@ says when it was.
 Rule 2: the ten days run from the last decision. That they passed is a fact, told once; the result can be delivered as
 before.
 Where a year's calendar is missing there is no deadline.
-Rule 3: what has no decision (a matter taken back before any) has no result to deliver, and no time for it.
+Rule 3: what has no decision (a matter taken back before any) has no result to deliver, and no time for it; a delivery
+of it is refused.
 Rule 4: collected at the counter is a trip, unless the applicant is there already (see `trips`).
 """
 
@@ -14,7 +15,7 @@ Rule 4: collected at the counter is a trip, unless the applicant is there alread
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from onematter.common.v1.actor_pb2 import ActorRole
 from onematter.common.v1.outcome_pb2 import Reason
@@ -77,6 +78,8 @@ def record_delivery(desk: Desk, state: MatterState, command: IntakeCommand, cont
         refusal.add("matter_id", Reason.REASON_MATTER_NOT_COMPLETED, {"status": MatterStatus.Name(state.status)})
     elif state.HasField("delivered"):
         refusal.add("matter_id", Reason.REASON_MATTER_DELIVERED, {"way": DeliveryWay.Name(state.delivered_way)})
+    elif not _has_result(one.result for one in state.items):
+        refusal.add("matter_id", Reason.REASON_MATTER_CONCLUDED, {"status": MatterStatus.Name(state.status)})
     elif way in _WAYS and _WAYS[way] not in (offered := desk.matter_type(state).delivery):
         parameters = {"offered": ", ".join(offered)}
         refusal.add("record_delivery.way", Reason.REASON_DELIVERY_WAY_NOT_OFFERED, parameters)
@@ -102,7 +105,7 @@ def delivery_due(_desk: Desk, state: MatterState, _context: Context) -> MatterEv
     return event
 
 
-def _has_result(results: Sequence[ItemResult]) -> bool:
+def _has_result(results: Iterable[ItemResult]) -> bool:
     return any(result.outcome in _DECIDED for result in results)
 
 

@@ -105,8 +105,8 @@ class Desk:
 
 Answer: TypeAlias = "MatterEvent | CommandRefused"
 
-# A command to its one event or its refusal.
-Decider: TypeAlias = Callable[[Desk, MatterState, IntakeCommand, Context], Answer]
+# A command to its one event or its refusal; None where it changes nothing.
+Decider: TypeAlias = Callable[[Desk, MatterState, IntakeCommand, Context], "Answer | None"]
 # An approval event of an item of this matter, told by the deployment that owns its task.
 Hearer: TypeAlias = Callable[[Desk, MatterState, ItemState, Heard, Context], "MatterEvent | None"]
 # An event of the data exchange; None where the matter learns nothing from it.

@@ -11,6 +11,7 @@ from __future__ import annotations
 from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Refusal, SetTimer
 from onematter.intake import acceptance
+from onematter.intake.acceptance_deadline import clear_deadline
 from onematter.intake.checks import check_reason, check_role, check_sender, check_text, told
 from onematter.intake.desk import Answer, Decider, Desk, Evolver, Reactor
 from onematter.intake.items import lapse, recall_tasks
@@ -113,7 +114,7 @@ def _evolve_voided(state: MatterState, event: MatterEvent) -> None:
 
 def _evolve_completed(state: MatterState, event: MatterEvent) -> None:  # noqa: ARG001
     if not state.accepted_day:
-        state.ClearField("acceptance_deadline")
+        clear_deadline(state)
         state.ClearField("missing")
 
 

@@ -20,6 +20,7 @@ from onematter.intake import (
     delivery,
     ending,
     hearing,
+    recomputing_matter,
     sharing,
     submitting,
     supplying,
@@ -41,7 +42,19 @@ def _gathered(tables: Iterable[Mapping[str, _Handler]]) -> dict[str, tuple[_Hand
     return gathered
 
 
-_MODULES = (submitting, acceptance, supplying, concluding, hearing, ending, sharing, trips, delivery, clock)
+_MODULES = (
+    submitting,
+    acceptance,
+    supplying,
+    concluding,
+    hearing,
+    ending,
+    sharing,
+    trips,
+    delivery,
+    clock,
+    recomputing_matter,
+)
 _EVOLVE: dict[str, tuple[Evolver, ...]] = _gathered(module.EVOLVE for module in _MODULES)
 _REACT: dict[str, tuple[Reactor, ...]] = _gathered(module.REACT for module in _MODULES)
 

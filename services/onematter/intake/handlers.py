@@ -19,6 +19,7 @@ from onematter.contracts import keys
 from onematter.contracts.aggregate import TimerDue, Undecodable, UnknownType
 from onematter.contracts.topics import INTAKE_COMMANDS, SUBMISSIONS, TopicTable
 from onematter.exchange.v1.exchange_events_pb2 import ExchangeEvent
+from onematter.intake import store
 from onematter.intake.core import MAX_COMMAND_BYTES, Core
 from onematter.intake.desk import Command, Heard, HeardSharing, Unfit
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
@@ -74,6 +75,7 @@ def aggregate(
         absorb=core.absorb,
         timer_command=TimerDue,
         key_of=key_of,
+        project=store.project,
     )
 
 

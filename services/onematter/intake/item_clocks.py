@@ -119,7 +119,7 @@ def _evolve_asked(state: MatterState, event: MatterEvent) -> None:
     asked = event.correction_asked
     if asked.item_id:
         item = item_of(state, asked.item_id)
-        item.missing[:] = [need.material_id for need in asked.needs]
+        item.missing[:] = dict.fromkeys([*(need.material_id for need in asked.needs), *_unshared(state, item)])
         _suspend(item, _CORRECTION)
 
 
@@ -147,8 +147,13 @@ def _evolve_clock(state: MatterState, event: MatterEvent) -> None:
         return
     if changed.change == _RESUMED:
         item.suspended_for = SuspensionReason.SUSPENSION_REASON_UNSPECIFIED
-        item.ClearField("missing")
+        item.missing[:] = _unshared(state, item)
     _set_deadlines(item, changed)
+
+
+def _unshared(state: MatterState, item: ItemState) -> list[str]:
+    """What the item misses since its holder did not share it, whatever the department asks (see `sharing`)."""
+    return [material_id for material_id in item.missing if material_id in state.unshared_materials]
 
 
 def _suspend(item: ItemState, reason: SuspensionReason) -> None:

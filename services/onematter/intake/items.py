@@ -127,6 +127,13 @@ def used_by(item_id: str, matter_type: MatterType, material_ids: Iterable[str]) 
     return [material_id for material_id in material_ids if material_id in used]
 
 
+def missing_of(state: MatterState) -> list[str]:
+    """Return what is asked of the applicant now, each once: before acceptance, or for an item that has not ended."""
+    live = [material_id for one in state.items if one.status != _CONCLUDED for material_id in one.missing]
+    asked = state.missing if state.status in _NOT_ACCEPTED else [one for one in state.missing if one in live]
+    return list(dict.fromkeys([*asked, *live]))
+
+
 def set_site_visit(visit: SiteVisit, visited: ItemVisited) -> None:
     """Make `visit` what the matter was told of a site visit."""
     visit.day = visited.day

@@ -32,7 +32,7 @@ def set_result(
     result.time.CopyFrom(told_event.time)
     result.sequence = sequence
     if outcome in _GIVEN_BACK:
-        result.department = item.item.department
+        result.department = item.department or item.item.department
         return
     decided = told_event.task_decided
     result.opinion = decided.opinion

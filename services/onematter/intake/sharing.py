@@ -144,7 +144,8 @@ def material_resolved(
     resolved = heard.event.material_resolved
     material = resolved.material
     users = _running(state, resolved.item_ids)
-    supplied = material.material_id in state.unshared_materials and _is_supplied(state, users, material.material_id)
+    # What was told as not shared stands there until the applicant supplies it.
+    supplied = resolved.late and material.material_id not in state.unshared_materials
     if not users or supplied:
         return None
     event = MatterEvent()
@@ -212,10 +213,6 @@ def _running(state: MatterState, item_ids: Iterable[str]) -> list[ItemState]:
         return []
     found = [find(state, item_id) for item_id in item_ids]
     return [one for one in found if one is not None and one.status != _CONCLUDED]
-
-
-def _is_supplied(state: MatterState, users: Iterable[ItemState], material_id: str) -> bool:
-    return material_id not in state.missing and not any(material_id in one.missing for one in users)
 
 
 def _evolve_resolved(state: MatterState, event: MatterEvent) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from onematter.common.v1.outcome_pb2 import CommandRefused
 from onematter.contracts.aggregate import Context
 from onematter.intake import acceptance
+from onematter.intake.acceptance_deadline import set_deadline
 from onematter.intake.checks import check_submission
 from onematter.intake.cross_region import mode_of, owner_division
 from onematter.intake.desk import Answer, Decider, Desk, Evolver, Reactor
@@ -46,7 +47,7 @@ def submit_matter(desk: Desk, state: MatterState, command: IntakeCommand, contex
         received.catalogue_version = prepared.matter_type.version
         received.name.CopyFrom(prepared.accepted.name)
         _fill(received, submit, prepared, number)
-        acceptance.set_deadline(received.acceptance_deadline, day, desk.calendar)
+        set_deadline(received, day, desk.calendar)
         return event
     accepted = event.matter_accepted
     accepted.CopyFrom(prepared.accepted)

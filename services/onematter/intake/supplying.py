@@ -22,10 +22,11 @@ from onematter.common.v1.outcome_pb2 import Violation as ToldViolation
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Outgoing, Refusal, SetTimer
 from onematter.contracts.times import unix_ms
 from onematter.intake import acceptance
+from onematter.intake.acceptance_deadline import keep_deadline, set_deadline
 from onematter.intake.checks import MAX_MATERIALS, check_role, check_sender, told
 from onematter.intake.desk import Answer, Decider, Desk, Evolver, Reactor
 from onematter.intake.fields import absent_or_malformed, label, too_long
-from onematter.intake.items import SYSTEM, item_of, used_by
+from onematter.intake.items import SYSTEM, item_of, missing_of, used_by
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterState, MatterStatus
@@ -78,7 +79,7 @@ def supply_materials(desk: Desk, state: MatterState, command: IntakeCommand, con
     here = {material.material_id for material in supplied.materials}
     taken.missing.extend(one for one in awaited(state) if one not in here)
     if _is_corrected(state, here):
-        acceptance.set_deadline(taken.acceptance_deadline, legal_date(context.now_unix_ms), desk.calendar)
+        set_deadline(taken, legal_date(context.now_unix_ms), desk.calendar)
     matter_type = desk.matter_type(state)
     taken.told_items.extend(
         one.item.item_id
@@ -90,11 +91,9 @@ def supply_materials(desk: Desk, state: MatterState, command: IntakeCommand, con
 
 def awaited(state: MatterState) -> list[str]:
     """Return the materials that are asked of the applicant or promised, and not here, each once."""
-    wanted = [*state.missing, *state.outstanding_materials]
-    for one in state.items:
-        if one.status != _CONCLUDED:
-            wanted.extend(one.missing)
-    return list(dict.fromkeys(wanted))
+    asked = missing_of(state)
+    first = [material_id for material_id in state.missing if material_id in asked]
+    return list(dict.fromkeys([*first, *state.outstanding_materials, *asked]))
 
 
 def _is_corrected(state: MatterState, here: set[str]) -> bool:
@@ -102,7 +101,10 @@ def _is_corrected(state: MatterState, here: set[str]) -> bool:
 
 
 def _check_materials(matter_type: MatterType, state: MatterState, materials: list[Material], refusal: Refusal) -> None:
-    wanted = {*awaited(state), *state.unshared_materials}
+    wanted = set(awaited(state))
+    for one in state.items:
+        if state.unshared_materials and one.status != _CONCLUDED:
+            wanted.update(used_by(one.item.item_id, matter_type, state.unshared_materials))
     known = {one.material_id for one in matter_type.materials}
     for position, material in enumerate(materials):
         if material.material_id in known and material.material_id not in wanted:
@@ -127,8 +129,7 @@ def _evolve_supplied(state: MatterState, event: MatterEvent) -> None:
     if _is_corrected(state, here):
         state.status = _RECEIVED
         state.received_day = legal_date(unix_ms(event.time)).isoformat()
-        if supplied.HasField("acceptance_deadline"):
-            state.acceptance_deadline.CopyFrom(supplied.acceptance_deadline)
+        keep_deadline(state, supplied)
     for wanted in (
         state.missing,
         state.outstanding_materials,

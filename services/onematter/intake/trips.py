@@ -19,14 +19,18 @@ from onematter.common.v1.actor_pb2 import ActorRole, Channel
 from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts.aggregate import Context, Refusal
 from onematter.contracts.times import unix_ms
-from onematter.intake.checks import check_division, check_reason, check_sender, told
+from onematter.intake.checks import check_division, check_sender, check_text, told
 from onematter.intake.desk import Answer, Decider, Desk, Evolver, Reactor
+from onematter.intake.fields import too_long
 from onematter.intake.items import find
 from onematter.intake.v1.intake_commands_pb2 import DeliveryWay, IntakeCommand, TripCause
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
 from onematter.intake.v1.intake_state_pb2 import MatterState, MatterStatus
 from onematter.law.calendar import legal_date
 from onematter.law.catalogue import MatterType
+
+# What is recorded beyond is no trip that anybody made, and the one result that tells them all would not fit its topic.
+MAX_TRIPS = 50
 
 # A hand-in or a supplement here is a trip: at a window, of whichever region (跨省通办).
 WINDOW_CHANNELS = frozenset({Channel.CHANNEL_WINDOW, Channel.CHANNEL_OTHER_REGION})
@@ -89,7 +93,7 @@ def record_visit(_desk: Desk, state: MatterState, command: IntakeCommand, contex
     refusal = Refusal("record_visit")
     check_sender(command, refusal)
     visit = command.record_visit
-    check_reason("record_visit.reason", visit.reason, refusal)
+    check_text("record_visit.reason", visit.reason, refusal)
     if visit.division:
         check_division("record_visit.division", visit.division, refusal)
     if command.actor.role not in _VISIT_ROLES:
@@ -101,6 +105,8 @@ def record_visit(_desk: Desk, state: MatterState, command: IntakeCommand, contex
         refusal.add("matter_id", Reason.REASON_MATTER_UNKNOWN)
     elif state.visits and not cause:
         refusal.add("record_visit.cause", Reason.REASON_TRIP_CAUSE_MISSING, {"visits": str(state.visits)})
+    if len(state.trips) >= MAX_TRIPS:
+        too_long(refusal, "record_visit", MAX_TRIPS)
     if refusal:
         return told(refusal)
     event = MatterEvent(actor=command.actor)

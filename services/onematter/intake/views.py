@@ -13,6 +13,7 @@ from functools import lru_cache
 from onematter.common.v1.names_pb2 import LocalizedText
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.intake.clock import clocks_of
+from onematter.intake.items import missing_of
 from onematter.intake.trips import expected_visits
 from onematter.intake.v1 import intake_service_pb2 as messages
 from onematter.intake.v1.intake_state_pb2 import MatterState
@@ -50,7 +51,7 @@ def matter_view(
         expected_visits=state.visits if matter_type is None else expected_visits(state, matter_type),
         accepted_by=state.accepted_by,
         accepted_day=state.accepted_day,
-        missing=_missing(state),
+        missing=missing_of(state),
         outstanding_materials=state.outstanding_materials,
         held_materials=state.held_materials,
         unshared_materials=state.unshared_materials,
@@ -64,14 +65,6 @@ def matter_view(
     if matter_type is not None and calendar is not None:
         view.deadline_explanation_json = _explanation(state, matter_type, calendar)
     return view
-
-
-def _missing(state: MatterState) -> list[str]:
-    """What is asked of the applicant now: before acceptance, for an item, or since its holder did not share it."""
-    asked_for = [*state.missing, *state.unshared_materials]
-    for item in state.items:
-        asked_for += item.missing
-    return list(dict.fromkeys(asked_for))
 
 
 def _explanation(state: MatterState, matter_type: MatterType, calendar: WorkingCalendar) -> str:

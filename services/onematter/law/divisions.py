@@ -29,6 +29,14 @@ NATIONAL_DIVISION = "000000"
 # exercise a county's powers themselves, so they are their own county.
 CITIES_WITHOUT_COUNTIES = frozenset({"620200", "441900", "442000", "460400"})
 
+# The first two digits of every division (GB/T 2260).
+PROVINCES = frozenset(
+    {
+        "11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42",
+        "43", "44", "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71", "81", "82",
+    }
+)  # fmt: skip
+
 _CODE = re.compile(r"[0-9]{6}(?:[0-9]{3}){0,2}")
 _WAY_OUT = "give 6 digits (province, city or county), 9 (town) or 12 (village), as 330106"
 
@@ -45,7 +53,9 @@ def level_of(division: str) -> Level:
     province, city, county = division[:2], division[2:4], division[4:6]
     if division == NATIONAL_DIVISION:
         return Level.NATIONAL
-    if province == "00" or (city == "00" and county != "00"):
+    if province not in PROVINCES:
+        raise ValueError(f"division code {division}: no province has a code that begins so; {_WAY_OUT}")
+    if city == "00" and county != "00":
         raise ValueError(f"division code {division}: a lower part without the part above it; {_WAY_OUT}")
     if len(division) == 6:
         if county != "00":

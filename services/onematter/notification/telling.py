@@ -237,6 +237,15 @@ def _extended(event: MatterEvent, voice: Voice) -> Told:
     }
 
 
+def _recomputed(event: MatterEvent, voice: Voice) -> Told:  # noqa: ARG001
+    recomputed = event.matter_deadlines_recomputed
+    return _PROGRESS, {
+        "template": "matter_deadlines_recomputed",
+        "acceptance_day": last_day(recomputed.acceptance_deadline),
+        **_days(recomputed.deadlines),
+    }
+
+
 def _overdue(event: MatterEvent, voice: Voice) -> Told:  # noqa: ARG001
     overdue = event.matter_overdue
     legal = overdue.clock == Clock.CLOCK_LEGAL
@@ -365,6 +374,7 @@ _TELLERS: Mapping[str, Callable[[MatterEvent, Voice], Told]] = {
     "item_transferred": _transferred,
     "item_visited": _visited,
     "matter_extended": _extended,
+    "matter_deadlines_recomputed": _recomputed,
     "matter_overdue": _overdue,
     "sharing_failed": _sharing_failed,
     "matter_withdrawn": _withdrawn,

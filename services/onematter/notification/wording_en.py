@@ -22,7 +22,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "matter_accepted": (
         "Accepted: {matter_name}",
         "Your matter “{matter_name}” is accepted. Its items ({item_count}) are handled by all departments at the"
-        " sametime; you need not come again." + _OUTSTANDING,
+        " same time; whatever else is needed of you, you are told." + _OUTSTANDING,
     ),
     "matter_accepted_by_silence": (
         "Accepted: {matter_name}",
@@ -104,6 +104,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Progress: {matter_name}",
         "The days off were announced, so the time of item “{item_name}” of “{matter_name}” is computed anew[;"
         " promised by {promised_day}][; by law by {legal_day}].",
+    ),
+    "matter_deadlines_recomputed": (
+        "Progress: {matter_name}",
+        "The days off were announced, so the time of “{matter_name}” is computed anew[; an answer whether it is"
+        " accepted comes by {acceptance_day}][; promised by {promised_day}][; by law by {legal_day}].",
     ),
     "matter_extended": (
         "Extended: {matter_name}",

@@ -125,6 +125,17 @@ def test_what_the_government_holds_is_never_asked(matter: Matter, material_id: s
     assert matter.task().status == TaskStatus.TASK_STATUS_OPEN
 
 
+def test_what_another_item_of_the_matter_has_from_a_department_is_not_asked_here_either() -> None:
+    first, second = item_type("01"), item_type("02")
+    whole = dataclasses.replace(
+        matter_type(dataclasses.replace(first, materials=(LICENCE,)), dataclasses.replace(second, materials=(PLAN,))),
+        materials=(PLAN, LICENCE),
+    )
+    matter = Matter(Core(Catalogue((whole,), {}), make_calendar(), "approval-city"))
+    matter.given(open_task())
+    assert [reason for _, reason, _ in broken(matter.when(correct(need("licence"))))] == ["MATERIAL_HELD_BY_GOVERNMENT"]
+
+
 def test_what_the_situation_does_not_need_is_not_asked(matter: Matter) -> None:
     matter.given(open_task(large=False))
     for unknown in ("report", "photo", "passport"):

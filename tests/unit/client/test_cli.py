@@ -97,7 +97,7 @@ def test_submit_from_standard_input_tells_how_to_follow(run: Run) -> None:
         (json.dumps(FORM | {"materials": [{"path": "absent.pdf"}]}), "materials[absent]"),
         (json.dumps(FORM | {"materials": [{"material_id": "f", "sha256": "xy"}]}), "materials[0].sha256"),
         (json.dumps(FORM | {"parties": [{"name": 1}]}), "parties[0].name"),
-        (json.dumps(FORM | {"parties": [{"role": "king"}]}), "parties[1].role"),
+        (json.dumps(FORM | {"parties": [{"role": "king"}]}), "parties[0].role"),
         (json.dumps(FORM | {"promised_materials": "floor_plan"}), "promised_materials"),
         (json.dumps(FORM | {"pledged_items": [2]}), "pledged_items[0]"),
         (json.dumps(FORM | {"delivery": "pigeon"}), "delivery"),

@@ -296,6 +296,12 @@ def test_wrong_usage_sends_nothing(run: Run, office: Office, task: TaskView, arg
     assert not office.commands
 
 
+def test_a_wrong_day_names_its_option(run: Run, task: TaskView) -> None:
+    del task
+    result = run("site-visit", MATTER, "02", "--passed", "--finding", "x", "--on", "tomorrow", "--json")
+    assert document(result)["error"]["message"].startswith("--on: it is no day")
+
+
 def test_query_is_by_number_and_code_and_tells_neither_wrong_one(run: Run) -> None:
     assert document(run("query", NUMBER, CODE, "--json"))["matter_id"] == MATTER
     wrong_code, wrong_number = run("query", NUMBER, "X"), run("query", "1", CODE)

@@ -65,6 +65,14 @@ def test_a_completed_matter_expects_no_trips_but_to_collect() -> None:
     assert "at most" not in shown(done)
     done.expected_visits = 2
     assert "visits 1, at most 2" in shown(done)
+    done.visits = 3
+    assert "at most" not in shown(done)
+
+
+def test_times_are_told_in_china_as_days_are() -> None:
+    handed_in = running(accepted_by=AcceptedBy.ACCEPTED_BY_RULE, accepted_day="2026-11-24")
+    handed_in.handed_in.FromDatetime(datetime(2026, 11, 23, 19, 20, 18, tzinfo=UTC))
+    assert "handed in 2026-11-24 03:20:18" in shown(handed_in)
 
 
 def test_what_is_asked_and_what_is_not_and_who_holds_it() -> None:

@@ -89,6 +89,9 @@ def test_a_material_is_its_digest(tmp_path: Path) -> None:
     assert (elsewhere.material_id, elsewhere.digest, elsewhere.size_bytes) == ("m", bytes(32), 7)
     with pytest.raises(Invalid, match=r"materials\[absent\]"):
         material_of(tmp_path / "absent.pdf")
+    (tmp_path / "plan.pdf").touch()
+    with pytest.raises(Invalid, match=r"materials\[plan\].*empty; give"):
+        material_of(tmp_path / "plan.pdf")
 
 
 def test_personal_data_stand_inside_sealed_alone() -> None:
@@ -105,6 +108,11 @@ def test_personal_data_stand_inside_sealed_alone() -> None:
     assert "张三".encode() not in application.SerializeToString()
     assert "张三" not in repr(party)
     assert "3301" not in repr(party)
+
+
+def test_a_wrong_party_is_named_by_its_place_in_the_list() -> None:
+    with pytest.raises(Invalid, match=r"parties\[1\]\.role: no such value; give one of applicant"):
+        application_of({}, [], [PartyInput("张三"), PartyInput("李四", role="boss")])
 
 
 def test_the_same_request_is_the_same_bytes() -> None:
@@ -186,6 +194,19 @@ def test_a_refusal_as_text_names_field_rule_and_way_out() -> None:
         [Violation(field="actor.level", reason=Reason.REASON_WRONG_LEVEL, parameters={"competent": "CITY"})]
     )
     assert "actor.level: Another level is competent: the city. Let that level act" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "exit_code"),
+    [
+        ([Reason.REASON_MATTER_UNKNOWN], 4),
+        ([Reason.REASON_TASK_UNKNOWN], 4),
+        ([Reason.REASON_MATTER_UNKNOWN, Reason.REASON_ROLE_NOT_ALLOWED], 1),
+        ([], 1),
+    ],
+)
+def test_a_refusal_of_what_is_not_there_ends_as_not_found(reasons: list[Reason], exit_code: int) -> None:
+    assert Refused([Violation(field="matter_id", reason=one) for one in reasons]).exit_code == exit_code
 
 
 def test_a_broker_that_is_away_is_unavailable() -> None:

@@ -52,6 +52,15 @@ def test_what_does_not_is_malformed(wrong: dict[str, Any]) -> None:
     assert caught.value.failure == MALFORMED
 
 
+@pytest.mark.parametrize("name", ["issuer", "valid_from", "valid_until"])
+def test_a_certificates_text_without_a_bound_is_malformed(name: str) -> None:
+    told = good()
+    setattr(told, name, "9" * 201)
+    with pytest.raises(CallFailed) as caught:
+        check_found(told, WANTED)
+    assert caught.value.failure == MALFORMED
+
+
 @pytest.mark.parametrize("content", [CONTENT + b"!", CONTENT[:-1] + b"!", b""])
 def test_a_content_of_another_digest_is_malformed(content: bytes) -> None:
     with pytest.raises(CallFailed) as caught:

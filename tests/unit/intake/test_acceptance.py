@@ -383,6 +383,7 @@ def test_without_a_calendar_the_window_alone_accepts() -> None:
     matter = Matter(core)
     event = told(matter.give(submission()))
     assert not event.matter_received.HasField("acceptance_deadline")
+    assert list(event.matter_received.acceptance_provisional_years) == [2026]
     assert matter.timers == {}
     assert told(matter.give(correct("plan"))).HasField("correction_asked")
     again = told(matter.give(supply("plan")))
@@ -390,7 +391,8 @@ def test_without_a_calendar_the_window_alone_accepts() -> None:
     assert status(matter) == "RECEIVED"
     told_event = told(matter.give(accept())).matter_accepted
     assert told_event.accepted_by == AcceptedBy.ACCEPTED_BY_CLERK
-    assert not told_event.HasField("deadlines")
+    deadlines = told_event.deadlines
+    assert (deadlines.HasField("legal"), list(deadlines.provisional_years)) == (False, [2026])
     assert status(matter) == "RUNNING"
 
 

@@ -379,7 +379,8 @@ def test_a_year_without_a_calendar_gives_no_deadline_and_parks_nothing() -> None
     told(matter.give(submission()))
     event = told(matter.give(accept()))
     # 45 working days leave the year.
-    assert not event.matter_accepted.HasField("deadlines")
+    assert ends(event.matter_accepted.deadlines) == (None, None)
+    assert list(event.matter_accepted.deadlines.provisional_years) == [2027]
     assert matter.timers == {"acceptance": None}
     assert explained(matter.give(extend())) == [
         ("matter_id", "PERIOD_NOT_EXTENDABLE", {"period": "joint_decision", "calendar_missing": "2027"})

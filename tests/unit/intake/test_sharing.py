@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.unit.intake.cases import APPLICANT, CALENDAR, Matter, hand_in, item, names, withdraw
+from tests.unit.intake.window import supply
 
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.common.v1.application_pb2 import Material, TrustClass
@@ -235,11 +236,10 @@ def test_what_comes_late_is_taken_and_not_asked_any_more() -> None:
 def test_what_the_applicant_has_supplied_is_not_replaced() -> None:
     matter = accepted()
     hears(matter, timed_out())
-    # As supplying leaves it.
-    matter.state.missing.remove("licence")
-    for one in matter.state.items:
-        one.missing.remove("licence")
-    assert hears(matter, found()) is None
+    matter.give(supply("licence"))
+    event = found()
+    event.material_resolved.late = True
+    assert hears(matter, event) is None
 
 
 def test_what_nobody_needs_any_more_is_no_event() -> None:

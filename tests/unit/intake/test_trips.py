@@ -104,6 +104,13 @@ def test_the_first_trip_needs_no_cause_and_the_second_does() -> None:
     assert causes(matter) == ["UNSPECIFIED", "SYSTEM_AWAY"]
 
 
+@pytest.mark.parametrize("reason", ["", " "])
+def test_a_visit_without_a_reason_is_not_recorded(reason: str) -> None:
+    matter = running()
+    assert violations(matter.give(visit(reason=reason))) == [("record_visit.reason", "FIELD_MISSING")]
+    assert matter.state.visits == 0
+
+
 def test_after_a_hand_in_at_a_window_the_next_trip_needs_a_cause() -> None:
     assert violations(running(Channel.CHANNEL_WINDOW).give(visit(cause=NONE))) == [
         ("record_visit.cause", "TRIP_CAUSE_MISSING")

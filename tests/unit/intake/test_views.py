@@ -99,9 +99,9 @@ def test_a_view_says_what_is_asked_of_the_applicant_now() -> None:
     matter = Matter(make_core())
     matter.happen()
     matter.state.missing.append("plan")
-    matter.state.unshared_materials.append("licence")
+    matter.state.unshared_materials.extend(["photo", "plan"])
     matter.state.items[1].missing.extend(["map", "plan"])
-    assert list(matter_view(matter.matter_id, matter.state, AS_OF).missing) == ["plan", "licence", "map"]
+    assert list(matter_view(matter.matter_id, matter.state, AS_OF).missing) == ["plan", "map"]
 
 
 def test_a_view_has_the_ledger_of_trips_and_how_many_are_to_come() -> None:

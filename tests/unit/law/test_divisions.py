@@ -85,3 +85,9 @@ def test_towns_and_villages_are_decided_in_their_county(level: Level, expected: 
 def test_national_items_have_no_department_here() -> None:
     with pytest.raises(ValueError, match="NATIONAL"):
         approval_level(Level.NATIONAL)
+
+
+@pytest.mark.parametrize("division", ["990000", "999999", "160100"])
+def test_a_code_of_no_province_is_refused(division: str) -> None:
+    with pytest.raises(ValueError, match="no province has a code that begins so"):
+        level_of(division)

@@ -80,7 +80,7 @@ def test_one_row_with_everything_in_its_place(channel: FileChannel, path: Path):
             {"party_id": "p1", "name": "张三", "mobile": "13900000000"},
             {"party_id": "p2", "name": None, "mobile": None},
         ],
-        "subject": "受理通知:工业项目落地",
+        "subject": "受理通知：工业项目落地",
         "about": {"writer": "intake", "topic": "onematter.matter.events.v1", "sequence": 1},
         "time": "2026-11-23T10:00:00.000Z",
     }

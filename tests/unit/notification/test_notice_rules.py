@@ -132,10 +132,10 @@ def test_events_carry_no_personal_data(failures: int):
 @pytest.mark.parametrize(
     ("language", "subject", "part"),
     [
-        ("zh-CN", "受理通知:工业项目落地", "共2个事项"),
-        ("", "受理通知:工业项目落地", MATTER_NUMBER),
-        ("zh-Hant-TW", "受理通知:工业项目落地", MATTER_ID),
-        ("fr", "受理通知:工业项目落地", MATTER_NUMBER),
+        ("zh-CN", "受理通知：工业项目落地", "共2个事项"),
+        ("", "受理通知：工业项目落地", MATTER_NUMBER),
+        ("zh-Hant-TW", "受理通知：工业项目落地", MATTER_ID),
+        ("fr", "受理通知：工业项目落地", MATTER_NUMBER),
         ("en-GB", "Accepted: Industrial project", MATTER_NUMBER),
     ],
 )
@@ -144,6 +144,13 @@ def test_acceptance_in_the_applicants_language(language: str, subject: str, part
     Notification(wire).tell(accepted(language))
     assert wire.given[0].subject == subject
     assert part in wire.given[0].body
+
+
+@pytest.mark.parametrize(("language", "claim"), [("zh-CN", "无需再跑"), ("en", "need not come")])
+def test_acceptance_promises_no_end_of_trips_that_it_cannot_know(language: str, claim: str):
+    wire = Wire()
+    Notification(wire).tell(accepted(language))
+    assert claim not in wire.given[0].body
 
 
 def test_progress_names_the_item_in_the_language_or_in_chinese():
@@ -162,7 +169,7 @@ def test_result_names_what_was_not_granted():
         ItemResult(item_id="03", outcome=ItemOutcome.ITEM_OUTCOME_GRANTED),
     )
     Notification(wire).tell(accepted(), completed(MatterOutcome.MATTER_OUTCOME_PARTLY_DENIED, *results))
-    assert "未准予:水土保持、环境影响评价。" in wire.given[1].body
+    assert "未准予：水土保持、环境影响评价。" in wire.given[1].body
 
 
 def test_failed_delivery_is_tried_again_until_it_is_taken():

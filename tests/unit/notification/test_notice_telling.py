@@ -39,6 +39,7 @@ from onematter.intake.v1.intake_events_pb2 import (
     MaterialsResolved,
     MaterialsSupplied,
     MatterCompleted,
+    MatterDeadlinesRecomputed,
     MatterDelivered,
     MatterExtended,
     MatterOutcome,
@@ -80,6 +81,7 @@ def tell(content: Any, language: str = "zh-CN", **fields: Any) -> tuple[Letter, 
         (ItemClockChanged(change=ItemClockChange.ITEM_CLOCK_CHANGE_EXTENDED), NoticeKind.NOTICE_KIND_EXTENSION),
         (ItemClockChanged(change=ItemClockChange.ITEM_CLOCK_CHANGE_RECOMPUTED), NoticeKind.NOTICE_KIND_PROGRESS),
         (MatterExtended(), NoticeKind.NOTICE_KIND_EXTENSION),
+        (MatterDeadlinesRecomputed(), NoticeKind.NOTICE_KIND_PROGRESS),
         (MatterOverdue(), NoticeKind.NOTICE_KIND_PROGRESS),
         (ItemTransferred(), NoticeKind.NOTICE_KIND_PROGRESS),
         (ItemVisited(), NoticeKind.NOTICE_KIND_PROGRESS),
@@ -129,10 +131,10 @@ def test_a_matter_that_is_never_accepted_has_its_notices_addressed():
     assert [one.party_id for one in refusal.addressees] == ["p1", "p2"]
     assert refusal.addressees[0].name == APPLICANT.name
     assert "最迟2026-12-04答复是否受理" in receipt.body
-    assert refusal.subject == "不予受理告知:开办餐饮店"
-    assert "理由:不属于本机关职权范围。" in refusal.body
-    assert "依据:《行政许可法》第32条" in refusal.body
-    assert "有权办理的机关:消防救援" in refusal.body
+    assert refusal.subject == "不予受理告知：开办餐饮店"
+    assert "理由：不属于本机关职权范围。" in refusal.body
+    assert "依据：《行政许可法》第32条" in refusal.body
+    assert "有权办理的机关：消防救援" in refusal.body
     assert "行政复议" in refusal.body
     told = b"".join(one.SerializeToString() for one in notification.events)
     assert APPLICANT.name.encode() not in told
@@ -157,7 +159,7 @@ def test_acceptance_by_silence_names_the_day_and_the_article():
     by_silence = restaurant(accepted_by=AcceptedBy.ACCEPTED_BY_SILENCE, accepted_day="2026-11-27")
     Notification(wire).tell(received(), by_silence)
     body = wire.given[1].body
-    assert "《行政许可法》第32条,自收到材料之日(2026-11-27)起即为受理" in body
+    assert "《行政许可法》第32条，自收到材料之日（2026-11-27）起即为受理" in body
 
 
 def test_promised_materials_are_named_with_the_limit_until_they_are_here():
@@ -165,14 +167,16 @@ def test_promised_materials_are_named_with_the_limit_until_they_are_here():
     notification = Notification(wire)
     promised = ["health_certificates", "floor_plan"]
     notification.tell(received(outstanding=tuple(promised)), restaurant(outstanding_materials=promised))
-    assert "从业人员健康证明、经营场所平面布局图,须在所涉事项的承诺时限届满前补齐" in wire.given[1].body
+    assert "从业人员健康证明、经营场所平面布局图，须在所涉事项的承诺时限届满前补齐" in wire.given[1].body
     supplied = MaterialsSupplied(materials=[Material(material_id="floor_plan")], missing=["health_certificates"])
     notification.tell(supplied)
-    assert "已收到:经营场所平面布局图。还缺:从业人员健康证明。" in wire.given[2].body
+    assert "已收到：经营场所平面布局图。还缺：从业人员健康证明。" in wire.given[2].body
     notification.tell(ItemOpened(item_id="04", promised_deadline=end_of(10)))
     assert len(wire.given) == 3, "the plan is here, and item 04 awaits nothing else"
     notification.tell(ItemOpened(item_id="02", promised_deadline=end_of(10)))
-    assert "“食品经营许可新办”已开始办理。您承诺后补的材料:从业人员健康证明,请于2026-12-10前补齐" in wire.given[3].body
+    assert (
+        "“食品经营许可新办”已开始办理。您承诺后补的材料：从业人员健康证明，请于2026-12-10前补齐" in wire.given[3].body
+    )
 
 
 def test_a_correction_names_everything_with_its_reasons():
@@ -181,8 +185,8 @@ def test_a_correction_names_everything_with_its_reasons():
         MaterialNeed(material_id="unknown_thing", newly_visible_because="现场勘验"),
     ]
     letter, _ = tell(CorrectionAsked(needs=needs, item_id="04"))
-    assert "事项“消防安全检查”需要补正以下材料:经营场所平面布局图(未标注消防通道)、unknown_thing" in letter.body
-    assert "(此前未能发现的原因:现场勘验)" in letter.body
+    assert "事项“消防安全检查”需要补正以下材料：经营场所平面布局图（未标注消防通道）、unknown_thing" in letter.body
+    assert "（此前未能发现的原因：现场勘验）" in letter.body
     assert "停止计时" in letter.body
     before, _ = tell(CorrectionAsked(needs=needs))
     assert "重新计算受理期限" in before.body
@@ -194,7 +198,7 @@ def test_a_special_procedure_tells_what_it_is_and_how_long_it_takes():
         suspension_reason=SuspensionReason.SUSPENSION_REASON_EXPERT_REVIEW,
     )  # fmt: skip
     letter, _ = tell(begun)
-    assert "依法需要专家评审,预计15个工作日,原因:需专家论证。" in letter.body
+    assert "依法需要专家评审，预计15个工作日，原因：需专家论证。" in letter.body
     assert "《行政许可法》第45条" in letter.body
 
 
@@ -211,13 +215,21 @@ def test_an_extension_tells_reasons_days_and_who_approved():
         item_id="02", change=ItemClockChange.ITEM_CLOCK_CHANGE_EXTENDED, days=10, reason="案情复杂", deadlines=deadlines
     )
     letter, _ = tell(extended)
-    assert "经批准延长10个工作日,延长至2026-12-31。理由:案情复杂。" in letter.body
+    assert "经批准延长10个工作日，延长至2026-12-31。理由：案情复杂。" in letter.body
     whole = MatterExtended(days=15, rank=Rank.RANK_GOVERNMENT_HEAD, reason="complex", deadlines=deadlines)
     letter, _ = tell(whole, "en")
     assert (
         "extended by 15 working days, to 2026-12-31, approved by the head of the government of its level."
         in letter.body
     )
+
+
+def test_a_matter_computed_anew_tells_its_days_or_when_it_is_answered():
+    whole = MatterDeadlinesRecomputed(years=[2027], deadlines=Deadlines(legal=end_of(31), promised=end_of(21)))
+    letter, _ = tell(whole)
+    assert "因放假安排公布，“开办餐饮店”的期限重新计算，承诺2026-12-21前办结，法定期限至2026-12-31。" in letter.body
+    letter, _ = tell(MatterDeadlinesRecomputed(years=[2027], acceptance_deadline=end_of(4)), "en")
+    assert "is computed anew; an answer whether it is accepted comes by 2026-12-04." in letter.body
 
 
 def test_a_clock_that_goes_on_tells_both_days():
@@ -227,7 +239,7 @@ def test_a_clock_that_goes_on_tells_both_days():
         deadlines=Deadlines(legal=end_of(31), promised=end_of(21)),
     )
     letter, _ = tell(resumed)
-    assert "承诺2026-12-21前办结,法定期限至2026-12-31" in letter.body
+    assert "承诺2026-12-21前办结，法定期限至2026-12-31" in letter.body
 
 
 @pytest.mark.parametrize(
@@ -236,16 +248,16 @@ def test_a_clock_that_goes_on_tells_both_days():
 )
 def test_the_applicant_knows_that_a_matter_is_overdue(clock: Any, part: str):
     letter, _ = tell(MatterOverdue(clock=clock, deadline=end_of(21)))
-    assert "(2026-12-21)" in letter.body
+    assert "（2026-12-21）" in letter.body
     assert part in letter.body
 
 
 def test_a_transfer_and_a_visit_are_progress():
     letter, _ = tell(ItemTransferred(item_id="04", department="market_regulation", reason="职责调整"))
-    assert "“消防安全检查”已转由市场监管办理,原因:职责调整。" in letter.body
+    assert "“消防安全检查”已转由市场监管办理，原因：职责调整。" in letter.body
     visited = ItemVisited(item_id="02", day="2026-12-01", passed=True, finding="符合要求。", told_items=["04"])
     letter, _ = tell(visited)
-    assert "已于2026-12-01现场勘验,结果通过。勘验情况:符合要求。一并适用于:消防安全检查" in letter.body
+    assert "已于2026-12-01现场勘验，结果通过。勘验情况：符合要求。一并适用于：消防安全检查" in letter.body
     visited.passed = False
     letter, _ = tell(visited)
     assert "结果未通过" in letter.body
@@ -286,17 +298,18 @@ FIRE = ItemResult(
     litigation_months=6, certificates=[Certificate(certificate_type="decision", number="1")],
 )  # fmt: skip
 GRANT_TOLD = (
-    "食品经营许可证(编号JY1330106,市场监管,自2026-12-01至2031-11-30);条件:不得制售冷食;由市场监管负责后续监管;"
-    "按告知承诺准予,将进行核查"
+    "食品经营许可证（编号JY1330106，市场监管，自2026-12-01至2031-11-30）；条件：不得制售冷食；由市场监管负责后续监管；"
+    "按告知承诺准予，将进行核查"
 )
 DENIAL_TOLD = (
-    "理由:疏散通道不足;依据:《消防法》第15条;不服的,可以自收到决定之日起60日内申请行政复议,或者6个月内提起行政诉讼"
+    "理由：疏散通道不足；依据：《消防法》第15条；"
+    "不服的，可以自收到决定之日起60日内申请行政复议，或者6个月内提起行政诉讼"
 )
 
 
 def test_a_grant_tells_its_documents_conditions_and_who_supervises():
     letter, _ = tell(ItemConcluded(result=FOOD))
-    assert f"结果:{GRANT_TOLD}。" in letter.body
+    assert f"结果：{GRANT_TOLD}。" in letter.body
 
 
 def test_a_denial_tells_reasons_basis_and_remedy():
@@ -304,7 +317,7 @@ def test_a_denial_tells_reasons_basis_and_remedy():
     assert f"不予批准。{DENIAL_TOLD}。" in letter.body
     assert "不再办理" not in letter.body
     letter, _ = tell(ItemConcluded(result=FIRE, lapsed_items=["02"]))
-    assert "受此影响不再办理:食品经营许可新办。" in letter.body
+    assert "受此影响不再办理：食品经营许可新办。" in letter.body
     letter, _ = tell(ItemConcluded(result=FIRE), "en")
     assert "reconsideration within 60 days of receiving it, or sue within 6 months" in letter.body
 
@@ -315,8 +328,10 @@ def test_the_result_tells_what_every_item_came_to():
         delivery=DeliveryWay.DELIVERY_WAY_COUNTER,
     )  # fmt: skip
     letter, _ = tell(completed)
-    assert f"未准予:消防安全检查。“消防安全检查”:{DENIAL_TOLD}。结果:“食品经营许可新办”:{GRANT_TOLD}。" in letter.body
-    assert "请到您选择的窗口领取结果,最迟2026-12-25备妥。" in letter.body
+    assert (
+        f"未准予：消防安全检查。“消防安全检查”：{DENIAL_TOLD}。结果：“食品经营许可新办”：{GRANT_TOLD}。" in letter.body
+    )
+    assert "请到您选择的窗口领取结果，最迟2026-12-25备妥。" in letter.body
 
 
 def test_the_bare_decision_behind_a_grant_stands_not_in_the_result():
@@ -325,7 +340,7 @@ def test_the_bare_decision_behind_a_grant_stands_not_in_the_result():
     )
     completed = MatterCompleted(outcome=MatterOutcome.MATTER_OUTCOME_GRANTED, results=[bare])
     letter, notice = tell(completed)
-    assert "结果:" not in letter.body
+    assert "结果：" not in letter.body
     assert set(notice.parameters) == {"template", "matter_id", "matter_name", "time"}
 
 
@@ -346,14 +361,14 @@ def test_a_matter_voided_before_its_acceptance_tells_why_in_its_result():
     wire = Wire()
     voided = MatterCompleted(outcome=MatterOutcome.MATTER_OUTCOME_VOIDED, reason="重复提交。")
     Notification(wire).tell(received(), voided)
-    assert "“开办餐饮店”已作废并办结。理由:重复提交。" in wire.given[1].body
+    assert "“开办餐饮店”已作废并办结。理由：重复提交。" in wire.given[1].body
 
 
 @pytest.mark.parametrize(
     ("way", "part"),
     [
         (DeliveryWay.DELIVERY_WAY_E_CERTIFICATE, "已以电子证照送达"),
-        (DeliveryWay.DELIVERY_WAY_POST, "已邮寄送达,凭证号EMS1"),
+        (DeliveryWay.DELIVERY_WAY_POST, "已邮寄送达，凭证号EMS1"),
         (DeliveryWay.DELIVERY_WAY_COUNTER, "已由您在窗口领取"),
     ],
 )
@@ -366,7 +381,7 @@ def test_delivery_tells_the_way(way: Any, part: str):
 def test_a_revocation_tells_why_and_whether_the_credit_record_says_so(recorded: bool):
     revoked = ItemRevoked(item_id="02", finding="场所不符", basis=["《食品安全法》第35条"], credit_recorded=recorded)
     letter, _ = tell(revoked)
-    assert "核查情况:场所不符。依据:《食品安全法》第35条。" in letter.body
+    assert "核查情况：场所不符。依据：《食品安全法》第35条。" in letter.body
     assert ("信用记录" in letter.body) == recorded
 
 

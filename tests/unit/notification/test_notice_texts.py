@@ -70,9 +70,9 @@ def test_a_clause_stands_when_everything_in_it_is_given(parameters: dict[str, st
 @pytest.mark.parametrize(
     ("kind", "subject"),
     [
-        (NoticeKind.NOTICE_KIND_ACCEPTED, "受理通知:N"),
-        (NoticeKind.NOTICE_KIND_PROGRESS, "进度告知:N"),
-        (NoticeKind.NOTICE_KIND_RESULT, "结果告知:N"),
+        (NoticeKind.NOTICE_KIND_ACCEPTED, "受理通知：N"),
+        (NoticeKind.NOTICE_KIND_PROGRESS, "进度告知：N"),
+        (NoticeKind.NOTICE_KIND_RESULT, "结果告知：N"),
     ],
 )
 def test_unknown_template_and_language_are_told_by_kind(kind: NoticeKind, subject: str):

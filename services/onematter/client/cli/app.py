@@ -49,7 +49,7 @@ HELP = """Run at most once (最多跑一次): hand in one matter (一件事), fo
 
 ID is the matter's id, 32 hexadecimal digits, as `submit` prints it. Addresses come from options, from environment
 variables of the same names (ONEMATTER_INTAKE, ONEMATTER_APPROVAL_CITY, …), or from the stack that `onematter up`
-left running in this directory (or in $ONEMATTER_HOME).
+left running in this directory (or in $ONEMATTER_HOME). Times that are printed are China's.
 
 \b
 Exit codes:

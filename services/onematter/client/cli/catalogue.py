@@ -121,7 +121,7 @@ def _table(out: Console, matter_type: MatterType, app: App) -> None:
             labels.level(item.level, app),
             item.department,
             ", ".join(item.depends_on),
-            f"{item.legal_days or '-'}/{item.promised_days}",
+            f"{item.legal_days or '-'}/{item.promised_days or '-'}",
             app.words("是", "yes") if item.automatic_rule else "",
         )
     out.print(items)

@@ -8,6 +8,7 @@ from onematter.client.cli.app import App
 from onematter.client.cli.options import Official, as_official, ask_task, basis_option, task_arguments
 from onematter.client.handling import (
     ask_opinions_command,
+    china_day,
     opinion_command,
     prolong_command,
     release_command,
@@ -152,10 +153,11 @@ def site_visit(
     """Record a site visit (现场勘验). One does for all items of its group."""
     if passed is None:
         raise click.UsageError("give --passed or --failed")
+    visited = china_day(day, "--on") or app.today()
     ask_task(
         app, official, matter_id, item, app.words("已记录勘验", "visit recorded"),
         lambda actor, request_id: site_visit_command(
-            actor, request_id, matter_id, item, day=day or app.today(), passed=passed, finding=finding,
+            actor, request_id, matter_id, item, day=visited, passed=passed, finding=finding,
             applicant_attended=attended, departments=departments,
         ),
     )  # fmt: skip

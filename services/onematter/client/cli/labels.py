@@ -1,9 +1,12 @@
-"""Words for the contract's enums, per language: (zh-CN, en). A number of tomorrow is shown as it is."""
+"""Words for the contract's enums, per language: (zh-CN, en). A number of tomorrow is shown as it is.
+
+Times are told in China's zone, as days and deadlines are: an acceptance never seems to lie a day after its hand-in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,10 +21,11 @@ from onematter.intake.v1.intake_commands_pb2 import DeliveryWay, TripCause
 from onematter.intake.v1.intake_events_pb2 import AcceptedBy, ItemOutcome, MatterOutcome
 from onematter.intake.v1.intake_service_pb2 import MatterView
 from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterStatus
-from onematter.law.calendar import legal_date
+from onematter.law.calendar import CHINA_OFFSET_MS, legal_date
 from onematter.notification.v1.notification_events_pb2 import NoticeKind
 from onematter.notification.v1.notification_state_pb2 import NoticeStatus
 
+_CHINA = timezone(timedelta(milliseconds=CHINA_OFFSET_MS))
 _LEVEL = {
     Level.LEVEL_NATIONAL: ("国家", "nation"),
     Level.LEVEL_PROVINCE: ("省", "province"),
@@ -191,10 +195,10 @@ def notice_status(number: int, app: App) -> str:
 
 
 def when(timestamp: Timestamp) -> str:
-    """A time in the local zone, to the second; a dash for none."""
+    """A time in China, to the second; a dash for none."""
     if not timestamp.seconds:
         return "-"
-    return f"{datetime.fromtimestamp(unix_ms(timestamp) / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(unix_ms(timestamp) / 1000, _CHINA):%Y-%m-%d %H:%M:%S}"
 
 
 def last_day(deadline: Timestamp) -> str:
@@ -203,5 +207,5 @@ def last_day(deadline: Timestamp) -> str:
 
 
 def day(timestamp: Timestamp) -> str:
-    """A day in the local zone; a dash for none."""
+    """A day in China; a dash for none."""
     return when(timestamp)[:10]

@@ -148,7 +148,7 @@ def clock(app: App, by: str | None) -> None:
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.pass_context
 def demo(context: click.Context) -> None:
-    """Run two real matters through three levels (工业项目落地, 大件运输) and show them live; exit 0 when verified."""
+    """Run four real matters through three levels, live (项目落地, 大件运输, 出生, 注销); exit 0 when verified."""
     run = local_module("demo").main
     previous, sys.argv = sys.argv, ["onematter demo", *context.args]
     try:

@@ -87,7 +87,7 @@ def _head(view: MatterView, app: App, today: date | None) -> list[str]:
 
 def _trips(view: MatterView, app: App) -> str:
     said = f"{app.words('跑动', 'visits')} {view.visits}"
-    if view.HasField("completed") and not view.expected_visits:
+    if view.HasField("completed") and view.expected_visits <= view.visits:
         return said
     return f"{said}{app.words('，预计至多', ', at most')} {max(view.visits, view.expected_visits)}"
 

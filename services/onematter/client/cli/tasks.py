@@ -183,7 +183,7 @@ def decide(
     """Decide a task, finally (作出决定). Grant or deny, with an opinion; a denial names its --basis.
 
     Several at once (批量办理) are written ID/ITEM; each has its own outcome, and one that is refused holds up no other.
-    Exit code 1 when one was.
+    Exit code 1 when one was. One that does not exist is told before any is decided.
 
     \b
       onematter decide ID 02 --grant --opinion "meets the requirements"

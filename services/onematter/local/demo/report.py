@@ -48,7 +48,7 @@ def _result(console: Console, run: Run, view: MatterView, words: Words, name: Te
     app = App(language=words.language)
     _heading(console, words.both("综合出件", "The one result"), name)
     _say(console, words.both("办件编号", "matter number"), view.matter_number)
-    _say(console, words.both("查询号", "matter id"), view.matter_id)
+    _say(console, words.both("办件标识", "matter id"), view.matter_id)
     _say(console, words.both("结果", "outcome"), labels.matter(view, app))
     milliseconds = unix_ms(view.completed) - unix_ms(view.handed_in)
     _say(console, words.both("用时", "took"), took(milliseconds))

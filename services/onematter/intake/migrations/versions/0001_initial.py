@@ -1,4 +1,4 @@
-"""The backbone's tables and the contents of materials, by digest."""
+"""The backbone's tables, the contents of materials by digest, and the matters whose deadlines are provisional."""
 
 from __future__ import annotations
 
@@ -26,9 +26,19 @@ def upgrade() -> None:
     )
     # Read in slices, and mostly compressed already.
     op.execute("ALTER TABLE materials ALTER COLUMN content SET STORAGE EXTERNAL")
+    op.execute(
+        """
+        CREATE TABLE provisional_matters (
+            matter_id text COLLATE "C" PRIMARY KEY,
+            years integer[] NOT NULL,
+            is_missing boolean NOT NULL
+        )
+        """
+    )
 
 
 def downgrade() -> None:
     """Undo upgrade."""
+    op.execute("DROP TABLE provisional_matters")
     op.execute("DROP TABLE materials")
     drop_backbone_tables(op)
