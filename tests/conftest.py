@@ -12,11 +12,20 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from tests.live import Live
-from tests.tail import forget_refused_connections
 
-from onematter.local import kafka, postgres
-from onematter.local.stack import DEFAULT_SERVICES, Stack, start
+# Modules of tests whose assertions shall say what differed; before anything imports them.
+pytest.register_assert_rewrite(
+    *(
+        f"tests.stories.{name}"
+        for name in ("folding", "paths_acceptance", "paths_promises", "paths_results", "paths_tasks", "transcript")
+    )
+)
+
+from tests.live import Live  # noqa: E402
+from tests.tail import forget_refused_connections  # noqa: E402
+
+from onematter.local import kafka, postgres  # noqa: E402
+from onematter.local.stack import DEFAULT_SERVICES, Stack, start  # noqa: E402
 
 # Small batches, so that a fault meets a service between many steps of its work and not between three; and an exchange
 # that gives up soon.

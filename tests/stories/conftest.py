@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-for name in ("paths_acceptance", "paths_promises", "paths_results", "paths_tasks", "folding", "transcript"):
-    pytest.register_assert_rewrite(f"tests.stories.{name}")
-
-from tests.stories import coverage  # noqa: E402
+from tests.stories import coverage
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
