@@ -9,12 +9,13 @@ from __future__ import annotations
 from functools import partial
 
 from onematter.approval import handlers, store
-from onematter.approval.recomputing import Recomputing, official_years
+from onematter.approval.recomputing import commands_for, official_years
 from onematter.approval.servicer import SERVICE_NAME, ApprovalServicer, add_to
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState
 from onematter.backbone.program import Parts, Runtime, run
+from onematter.backbone.recomputing import Recomputing
 from onematter.backbone.service import Change
 from onematter.common.v1.actor_pb2 import Level
 
@@ -45,7 +46,14 @@ def build(runtime: Runtime) -> Parts:
         topic = table.commands_topic(deployment.name)
         await runtime.doors.tell(topic, command.matter_id, command, request_id=command.request_id)
 
-    recomputing = Recomputing(runtime.queries, official_years(runtime.calendar), deployment.name, ask)
+    official = official_years(runtime.calendar)
+    recomputing = Recomputing(
+        runtime.queries,
+        store.PROVISIONAL,
+        2,
+        lambda rows, today: commands_for(rows, official, deployment.name, today),
+        ask,
+    )
 
     async def gauge() -> None:
         ((waiting,),) = await runtime.queries.rows(store.COUNT_WAITING)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from onematter.backbone.program import Parts, Runtime, run
+from onematter.backbone.recomputing import Recomputing
 from onematter.contracts.topics import INTAKE_COMMANDS
-from onematter.intake import handlers
-from onematter.intake.recomputing import Recomputing
+from onematter.intake import handlers, store
+from onematter.intake.recomputing import commands_for
 from onematter.intake.servicer import SERVICE_NAME, IntakeServicer, add_to
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 
@@ -28,7 +29,13 @@ def build(runtime: Runtime) -> Parts:
     async def ask(command: IntakeCommand) -> None:
         await runtime.doors.tell(INTAKE_COMMANDS, command.matter_id, command, request_id=command.request_id)
 
-    recomputing = Recomputing(runtime.queries, runtime.calendar, deployment, ask)
+    recomputing = Recomputing(
+        runtime.queries,
+        store.PROVISIONAL,
+        1,
+        lambda rows, today: commands_for(rows, runtime.calendar, deployment, today),
+        ask,
+    )
 
     async def gauge() -> None:
         await recomputing.run(runtime.clock.today())

@@ -37,6 +37,7 @@ from onematter.law.calendar import CalendarMissing, WorkingCalendar, end_of_day_
 from onematter.law.clock import JOINT_DECISION, Rank, promise_rule
 from onematter.law.matters import MatterType
 from onematter.law.periods import Period
+from onematter.law.planning import promised_for_whole
 
 YELLOW, RED, OVERDUE, LEGAL = "yellow", "red", "overdue", "legal"
 
@@ -67,10 +68,7 @@ def set_clock(
     """Give a matter that is accepted as of `day` its clock; nothing for a matter without one (Rule 1)."""
     if not (matter_type.joint or matter_type.promised_days is not None or matter_type.totals):
         return
-    days = matter_type.promised_days
-    if matter_type.totals:
-        facts = facts_of(application)
-        days = next((total.days for total in matter_type.totals if total.when.holds(facts)), days)
+    days = promised_for_whole(matter_type, facts_of(application))
     if days is not None:
         accepted.promised_days = days
     clocks = _clocks(matter_type, days, day, ())

@@ -8,8 +8,10 @@ from datetime import date
 
 from tests.unit.approval.cases import MATTER_ID, NOW, Matter, make_calendar, open_task, unix_ms
 
-from onematter.approval.recomputing import PAGE_SIZE, Recomputing, commands_for, official_years
+from onematter.approval import store
+from onematter.approval.recomputing import commands_for, official_years
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
+from onematter.backbone.recomputing import PAGE_SIZE, Recomputing
 from onematter.backbone.requests import malformed_request
 from onematter.common.v1.actor_pb2 import ActorRole
 
@@ -82,7 +84,9 @@ def test_all_pages_are_asked_for_once_a_day(matter: Matter) -> None:
     async def ask(command: ApprovalCommand) -> None:
         told.append(command)
 
-    recomputing = Recomputing(pages, frozenset({2027}), "approval-city", ask)
+    recomputing = Recomputing(
+        pages, store.PROVISIONAL, 2, lambda rows, day: commands_for(rows, frozenset({2027}), "approval-city", day), ask
+    )
 
     async def run() -> list[int]:
         return [await recomputing.run(day) for day in (TODAY, TODAY, date(2026, 12, 12))]

@@ -29,6 +29,7 @@ from tests.unit.intake.window import (
     window_type,
 )
 
+from onematter.backbone.recomputing import PAGE_SIZE, Recomputing
 from onematter.backbone.requests import malformed_request
 from onematter.backbone.service import Change
 from onematter.common.v1.actor_pb2 import ActorRole
@@ -38,7 +39,7 @@ from onematter.contracts.times import unix_ms
 from onematter.contracts.topics import table
 from onematter.intake import store
 from onematter.intake.core import Core
-from onematter.intake.recomputing import PAGE_SIZE, Recomputing, commands_for
+from onematter.intake.recomputing import commands_for
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import AcceptedBy, MatterDeadlinesRecomputed, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import MatterState
@@ -415,7 +416,9 @@ def test_all_pages_are_asked_for_once_a_day() -> None:
     async def ask(command: IntakeCommand) -> None:
         found.append(command)
 
-    recomputing = Recomputing(pages, ANNOUNCED, "intake", ask)
+    recomputing = Recomputing(
+        pages, store.PROVISIONAL, 1, lambda rows, day: commands_for(rows, ANNOUNCED, "intake", day), ask
+    )
 
     async def run() -> list[int]:
         return [await recomputing.run(day) for day in (TODAY, TODAY, date(2026, 12, 12))]

@@ -25,7 +25,7 @@ from onematter.law.calendar import CHINA_OFFSET_MS, legal_date
 from onematter.notification.v1.notification_events_pb2 import NoticeKind
 from onematter.notification.v1.notification_state_pb2 import NoticeStatus
 
-_CHINA = timezone(timedelta(milliseconds=CHINA_OFFSET_MS))
+CHINA = timezone(timedelta(milliseconds=CHINA_OFFSET_MS))
 _LEVEL = {
     Level.LEVEL_NATIONAL: ("国家", "nation"),
     Level.LEVEL_PROVINCE: ("省", "province"),
@@ -198,7 +198,7 @@ def when(timestamp: Timestamp) -> str:
     """A time in China, to the second; a dash for none."""
     if not timestamp.seconds:
         return "-"
-    return f"{datetime.fromtimestamp(unix_ms(timestamp) / 1000, _CHINA):%Y-%m-%d %H:%M:%S}"
+    return f"{datetime.fromtimestamp(unix_ms(timestamp) / 1000, CHINA):%Y-%m-%d %H:%M:%S}"
 
 
 def last_day(deadline: Timestamp) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import click
@@ -39,7 +39,6 @@ from onematter.contracts.topics import table
 
 MAX_TASKS_AT_ONCE = 100
 # A deadline is the end of a day in China.
-_CHINA = timezone(timedelta(hours=8))
 
 
 @click.command()
@@ -112,7 +111,7 @@ def _start_of(day: str) -> int:
         start = date.fromisoformat(day)
     except ValueError:
         raise click.BadParameter("give a day as YYYY-MM-DD", param_hint="--before") from None
-    return int(datetime(start.year, start.month, start.day, tzinfo=_CHINA).timestamp())
+    return int(datetime(start.year, start.month, start.day, tzinfo=labels.CHINA).timestamp())
 
 
 def _deployments(services: Services, level: str | None, division: str) -> list[str]:

@@ -8,9 +8,9 @@ Rule 3: every request has an id made of the run and the task, so that one whose 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import grpc.aio
@@ -23,13 +23,13 @@ from onematter.client.errors import DeadlineExceeded, OneMatterError, Unavailabl
 from onematter.client.messages import actor_of, claim_command, decide_command
 from onematter.common.v1.actor_pb2 import Actor, Level, Rank
 from onematter.intake.v1.intake_events_pb2 import Item
+from onematter.law.calendar import legal_date
 from onematter.local.demo.board import Board
 from onematter.local.demo.script import Desk, Practice
 
 INBOX_INTERVAL_SECONDS = 0.25
 RETRY_INTERVAL_SECONDS = 0.2
 CALL_SECONDS = 10.0
-CHINA = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Official:
                 request_id=request_id, matter_id=self.matter_id, actor=actor, item_id=item.item_id
             )
             visit = command.record_site_visit.site_visit
-            visit.day = datetime.now(CHINA).date().isoformat()
+            visit.day = legal_date(time.time_ns() // 1_000_000).isoformat()
             visit.finding = practice.finding
             visit.passed = True
             await persistently(approval.HandleTask, messages.HandleTaskRequest(command=command))
