@@ -24,10 +24,11 @@ from onematter.approval.checks import (
     task_for,
 )
 from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler, timer
-from onematter.approval.reckoning import REASONS, clocks_of, deadlines, object_to, rank_of
+from onematter.approval.reckoning import clocks_of, deadlines
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, BeginSpecialProcedure
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState, TaskStatus
+from onematter.backbone.reckoning import REASONS, object_to, rank_of
 from onematter.common.v1.actor_pb2 import ActorRole
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.common.v1.period_pb2 import Clock, Deadlines, PeriodFact, SuspensionReason, WarningColour
@@ -67,7 +68,7 @@ def begin_special_procedure(
     check_not_claimed_by_another(refusal, task, command.actor)
     today = legal_date(context.now_unix_ms)
     if not has_ended(task):
-        object_to(refusal, periods.check_suspension(clocks_of(desk, task).legal, today))
+        object_to(refusal, periods.check_suspension(clocks_of(desk, task).legal, today), "item_id")
     if refusal:
         return refusal.outcome()
     event = event_by(command.actor, task)
@@ -95,7 +96,7 @@ def end_special_procedure(
     check_not_claimed_by_another(refusal, task, command.actor)
     today = legal_date(context.now_unix_ms)
     if task.HasField("special_procedure"):
-        object_to(refusal, periods.check_resumption(clocks_of(desk, task).legal, today))
+        object_to(refusal, periods.check_resumption(clocks_of(desk, task).legal, today), "item_id")
     elif not has_ended(task):
         refusal.add("item_id", Reason.REASON_PERIOD_NOT_SUSPENDED)
     if refusal:
@@ -125,7 +126,7 @@ def extend_period(
     if not has_ended(task):
         legal, rank = clocks_of(desk, task).legal, rank_of(command.actor.rank)
         objections = periods.check_extension(legal, today, asked.days, rank, desk.calendar)
-        object_to(refusal, objections, days="extend_period.days")
+        object_to(refusal, objections, "item_id", "extend_period.days")
     if refusal:
         return refusal.outcome()
     event = event_by(command.actor, task)

@@ -26,10 +26,11 @@ from onematter.approval.checks import (
 from onematter.approval.clocks import MAX_REASON_CHARACTERS, react_moved, resume, resumed, suspend, suspended
 from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler, timer
 from onematter.approval.facts import facts_of
-from onematter.approval.reckoning import clocks_of, deadlines, object_to, running
+from onematter.approval.reckoning import clocks_of, deadlines
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, RequestCorrection
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState
+from onematter.backbone.reckoning import object_to, running
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.common.v1.period_pb2 import SuspensionReason
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Refusal, SetTimer
@@ -59,7 +60,7 @@ def request_correction(
     check_not_claimed_by_another(refusal, task, command.actor)
     today = legal_date(context.now_unix_ms)
     if not has_ended(task):
-        object_to(refusal, periods.check_suspension(clocks_of(desk, task).legal, today))
+        object_to(refusal, periods.check_suspension(clocks_of(desk, task).legal, today), "item_id")
         _check_needs(refusal, desk, task, asked)
     if refusal:
         return refusal.outcome()
@@ -165,7 +166,7 @@ def supplement_until(promised_unix_ms: int) -> date:
 
 
 def _in_correction(task: TaskState) -> bool:
-    found = running(task)
+    found = running(task.period_facts)
     return found is not None and found.suspended.reason == _CORRECTION
 
 

@@ -17,24 +17,25 @@ and are worked out when it is there (see `recomputing_matter`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
+from onematter.backbone import reckoning
 from onematter.common.v1.actor_pb2 import ActorRole
 from onematter.common.v1.application_pb2 import Application
 from onematter.common.v1.outcome_pb2 import Reason
-from onematter.common.v1.period_pb2 import Clock, Deadlines, PeriodFact, SuspensionReason, WarningColour
+from onematter.common.v1.period_pb2 import Clock, Deadlines, PeriodFact, WarningColour
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Refusal, SetTimer
-from onematter.contracts.times import set_unix_ms, unix_ms
+from onematter.contracts.times import unix_ms
 from onematter.intake.checks import check_role, check_sender, check_text, facts_of, told
 from onematter.intake.desk import Answer, Decider, Desk, Evolver, Hearer, Reactor, Timer
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import MatterAccepted, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemStatus, MatterState, MatterStatus
 from onematter.law import periods
-from onematter.law.calendar import CalendarMissing, WorkingCalendar, end_of_day_unix_ms, legal_date
-from onematter.law.clock import JOINT_DECISION, Rank, promise_rule
+from onematter.law.calendar import CalendarMissing, WorkingCalendar, legal_date
+from onematter.law.clock import JOINT_DECISION, promise_rule
 from onematter.law.matters import MatterType
 from onematter.law.periods import Period
 from onematter.law.planning import promised_for_whole
@@ -49,7 +50,6 @@ _YELLOW = WarningColour.WARNING_COLOUR_YELLOW
 _RED = WarningColour.WARNING_COLOUR_RED
 _PROMISED_CLOCK = Clock.CLOCK_PROMISED
 _LEGAL_CLOCK = Clock.CLOCK_LEGAL
-_RANKS = frozenset[int](Rank)
 _EXTENDERS = frozenset({ActorRole.ACTOR_ROLE_OFFICIAL})
 # After these an item may have stopped that was the last to run, or run that had stopped.
 _MOVING = frozenset({"correction_asked", "item_clock_changed", "item_concluded", "item_opened"})
@@ -80,7 +80,7 @@ def note_standing(desk: Desk, state: MatterState, after: MatterState, event: Mat
     """Say in `event` that the matter's clock stops or goes on with it (Rule 2); `after` is the state after `event`."""
     in_hand = [one for one in after.items if one.status in (_SENT, _OPEN)]
     stands = bool(in_hand) and all(one.suspended_for for one in in_hand)
-    if stands == (_running_suspension(state.period_facts) is not None) or not in_hand:
+    if stands == (reckoning.running(state.period_facts) is not None) or not in_hand:
         return
     fact = event.matter_clock
     fact.day = day_of(state, context.now_unix_ms)
@@ -178,20 +178,15 @@ def _check_extension(
     if legal is None:
         refusal.add("matter_id", Reason.REASON_PERIOD_NOT_EXTENDABLE, {"period": "promise"})
         return
-    rank = command.actor.rank
+    asked, rank = command.extend_matter, reckoning.rank_of(command.actor.rank)
     today = date.fromisoformat(day_of(state, context.now_unix_ms))
     try:
-        objections = periods.check_extension(
-            legal, today, command.extend_matter.days, Rank(rank) if rank in _RANKS else Rank.STAFF, desk.calendar
-        )
+        objections = periods.check_extension(legal, today, asked.days, rank, desk.calendar)
     except CalendarMissing as missing:
         parameters = {"period": legal.rule.name, "calendar_missing": str(missing.year)}
         refusal.add("matter_id", Reason.REASON_PERIOD_NOT_EXTENDABLE, parameters)
         return
-    fields = {"days": "extend_matter.days", "rank": "actor.rank"}
-    for objection in objections:
-        reason = cast("Reason", Reason.Value(f"REASON_{objection.reason}"))
-        refusal.add(fields.get(objection.subject, "matter_id"), reason, objection.parameters)
+    reckoning.object_to(refusal, objections, "matter_id", "extend_matter.days")
 
 
 def clocks_of(matter_type: MatterType, state: MatterState, *more: PeriodFact) -> Clocks:
@@ -200,74 +195,16 @@ def clocks_of(matter_type: MatterType, state: MatterState, *more: PeriodFact) ->
     return _clocks(matter_type, days, date.fromisoformat(state.accepted_day), [*state.period_facts, *more])
 
 
-def _clocks(matter_type: MatterType, promised_days: int | None, day: date, facts: Iterable[PeriodFact]) -> Clocks:
-    given = [_fact(fact) for fact in facts]
-    legal = periods.fold(JOINT_DECISION, day, given) if matter_type.joint else None
+def _clocks(matter_type: MatterType, promised_days: int | None, day: date, facts: Sequence[PeriodFact]) -> Clocks:
+    legal = reckoning.legal_period(JOINT_DECISION, day, facts) if matter_type.joint else None
     if promised_days is None:
         return Clocks(legal, None)
-    kept = (fact for fact in given if not isinstance(fact, periods.Extended))
-    return Clocks(legal, periods.fold(promise_rule(promised_days), day, kept))
+    return Clocks(legal, reckoning.promised_period(promise_rule(promised_days), day, facts))
 
 
 def deadlines_of(clocks: Clocks, calendar: WorkingCalendar) -> Deadlines:
-    """Return when the clocks end and warn. A clock that stands still has no deadline.
-
-    Where a year's calendar is missing there is nothing but that year, among those that are not official yet.
-    """
-    found = Deadlines()
-    try:
-        legal = None if clocks.legal is None else periods.deadline(clocks.legal, calendar)
-        promised = None if clocks.promised is None else periods.deadline(clocks.promised, calendar)
-        first = clocks.promised or clocks.legal
-        if legal is not None and promised is not None and promised.date > legal.date:
-            first, promised = clocks.legal, legal
-        if first is None:
-            return found
-        yellow, red, _ = periods.instants(first, calendar)
-        provisional: set[int] = set()
-        for timestamp, deadline in ((found.legal, legal), (found.promised, promised)):
-            if deadline is not None:
-                set_unix_ms(timestamp, end_of_day_unix_ms(deadline.date))
-                provisional.update(calendar.provisional_years(first.started.day, deadline.date))
-    except CalendarMissing as missing:
-        return Deadlines(provisional=True, provisional_years=[missing.year])
-    # Where red falls due with yellow it is told alone.
-    if yellow is not None and yellow != red:
-        set_unix_ms(found.yellow, yellow)
-    if red is not None:
-        set_unix_ms(found.red, red)
-    found.provisional = bool(provisional)
-    found.provisional_years.extend(sorted(provisional))
-    return found
-
-
-def _fact(fact: PeriodFact) -> periods.PeriodFact:
-    day = date.fromisoformat(fact.day)
-    match fact.WhichOneof("fact"):
-        case "suspended":
-            name = SuspensionReason.Name(fact.suspended.reason).removeprefix("SUSPENSION_REASON_").lower()
-            return periods.Suspended(day, cast("periods.SuspensionReason", name))
-        case "resumed":
-            return periods.Resumed(day)
-        case "extended":
-            return periods.Extended(day, fact.extended.days, Rank(fact.extended.rank))
-        case "calendar_changed":
-            return periods.CalendarChanged(day, tuple(fact.calendar_changed.years))
-        case _:
-            raise AssertionError("a fact of a period that this version does not know")
-
-
-def _running_suspension(facts: Iterable[PeriodFact]) -> PeriodFact | None:
-    found = None
-    for fact in facts:
-        match fact.WhichOneof("fact"):
-            case "suspended":
-                found = fact
-            case "resumed":
-                found = None
-            case _:
-                pass
-    return found
+    """Return when the clocks end and warn. A clock that stands still has no deadline."""
+    return reckoning.deadlines_of(clocks.legal, clocks.promised, calendar)
 
 
 def day_of(state: MatterState, now_unix_ms: int) -> str:
