@@ -158,7 +158,7 @@ def test_whoever_ends_it_finds_no_process_left(
         said, _ = process.communicate(timeout=60)
     assert process.returncode == exit_code, said
     assert left_behind(home) == []
-    assert state.load(home / "demo") is None
+    assert state.load(home / "demo") is None, said
 
 
 @pytest.mark.timeout(START_AND_RUN_SECONDS + 60)
