@@ -34,6 +34,7 @@ def build(runtime: Runtime) -> Parts:
     # An item goes to a deployment of its own level, so the deployment's level is that of all its tasks.
     level = Level.Name(deployment.level).removeprefix("LEVEL_").lower()  # type: ignore[arg-type]
     open_tasks = runtime.metrics["open_tasks"].labels(level)
+    overdue = runtime.metrics["overdue_tasks"]
     by_rule = runtime.metrics["decisions_total"].labels(level, "true")
     by_person = runtime.metrics["decisions_total"].labels(level, "false")
 
@@ -56,8 +57,11 @@ def build(runtime: Runtime) -> Parts:
     )
 
     async def gauge() -> None:
-        ((waiting,),) = await runtime.queries.rows(store.COUNT_WAITING)
+        now = runtime.clock.now_unix_ms()
+        ((waiting, past_promise, past_law),) = await runtime.queries.rows(store.COUNT_WAITING, (now, now))
         open_tasks.set(waiting)
+        overdue.labels(level, "promised").set(past_promise)
+        overdue.labels(level, "legal").set(past_law)
         await recomputing.run(runtime.clock.today())
 
     return Parts(

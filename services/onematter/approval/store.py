@@ -33,7 +33,13 @@ UPSERT: LiteralString = """
         claimed_by = excluded.claimed_by, provisional = excluded.provisional, task = excluded.task
 """
 
-COUNT_WAITING: LiteralString = "SELECT count(*) FROM tasks WHERE status IN (1, 2, 5)"
+# Those that wait, and of them those past their promised and past their legal deadline. One whose clocks stand still is
+# not overdue: its deadline is behind all others.
+COUNT_WAITING: LiteralString = """
+    SELECT count(*), count(*) FILTER (WHERE promised_deadline_unix_ms < %s),
+           count(*) FILTER (WHERE legal_deadline_unix_ms < %s)
+    FROM tasks WHERE status IN (1, 2, 5)
+"""
 
 # Tasks whose deadlines rest on a calendar that was not official, behind a place; the condition is that of an index.
 PROVISIONAL: LiteralString = """

@@ -5,8 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from onematter.archive import handlers
+from onematter.archive.self_audit import SelfAudit
 from onematter.archive.servicer import SERVICE_NAME, ArchiveServicer, add_to
+from onematter.archive.v1.archive_events_pb2 import RecordEvent
+from onematter.archive.v1.archive_state_pb2 import RecordState
 from onematter.backbone.program import Parts, Runtime, run
+from onematter.backbone.service import Change
+from onematter.contracts.times import unix_ms
 
 # A matter's records come within moments of each other; nobody waits for the seal as for a result.
 GATHER_SECONDS = 0.5
@@ -15,10 +20,21 @@ GATHER_SECONDS = 0.5
 def build(runtime: Runtime) -> Parts:
     """Return the parts of the deployment that `runtime` names."""
     servicer = ArchiveServicer(runtime.queries, runtime.table, runtime.calendar, runtime.clock)
+    sealed_seconds = runtime.metrics["matter_sealed_seconds"]
+
+    def observe(change: Change[RecordState, RecordEvent]) -> None:
+        event = change.event
+        if event is not None and event.WhichOneof("event") == "matter_sealed":
+            handed_in = unix_ms(event.matter_sealed.seal.handed_in)
+            sealed_seconds.observe(max(0.0, (runtime.clock.now_unix_ms() - handed_in) / 1000))
+
+    audit = SelfAudit(runtime.queries, runtime.metrics["self_audits_total"])
     return Parts(
         aggregate=handlers.aggregate(),
         add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
+        observe=observe,
+        gauge=audit.next,
         gather_seconds=GATHER_SECONDS,
     )
 

@@ -49,14 +49,23 @@ METRICS = (
         "onematter_submissions_paused", "gauge", "1 while hand-ins wait because events lag.", services=("intake",)
     ),
     Metric(
-        "onematter_matter_result_seconds", "histogram", "From hand-in to the one result, by outcome.",
-        ("outcome",), SECONDS, ("intake",),
+        "onematter_matter_result_seconds", "histogram",
+        "From hand-in to the one result, by outcome and by rules alone or with people.",
+        ("outcome", "automatic"), SECONDS, ("intake",),
     ),
     Metric(
         "onematter_matter_sealed_seconds", "histogram", "From hand-in to the sealed case file.", (), SECONDS,
         ("archive",),
     ),
+    Metric(
+        "onematter_self_audits_total", "counter", "Sealed matters that the archive worked out again, by result.",
+        ("result",), (), ("archive",),
+    ),
     Metric("onematter_open_tasks", "gauge", "Tasks that wait for a person, by level.", ("level",), (), ("approval",)),
+    Metric(
+        "onematter_overdue_tasks", "gauge", "Tasks past a deadline that wait for a person, by level and clock.",
+        ("level", "clock"), (), ("approval",),
+    ),
     Metric(
         "onematter_decisions_total", "counter", "Decisions, by level and by rule or person.",
         ("level", "automatic"), (), ("approval",),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from onematter.backbone.program import Parts, Runtime, run
 from onematter.backbone.recomputing import Recomputing
+from onematter.backbone.service import Change
+from onematter.contracts.times import unix_ms
 from onematter.contracts.topics import INTAKE_COMMANDS
 from onematter.intake import handlers, store
 from onematter.intake.recomputing import commands_for
 from onematter.intake.servicer import SERVICE_NAME, IntakeServicer, add_to
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
+from onematter.intake.v1.intake_events_pb2 import MatterEvent, MatterOutcome
+from onematter.intake.v1.intake_state_pb2 import MatterState
 
 
 def build(runtime: Runtime) -> Parts:
@@ -25,6 +30,23 @@ def build(runtime: Runtime) -> Parts:
         clock=runtime.clock,
         query_key=runtime.settings.query_key,
     )
+
+    result_seconds = runtime.metrics["matter_result_seconds"]
+    # Looking a child up by its labels costs more than the observation.
+    children: dict[tuple[int, bool], Any] = {}
+
+    def observe(change: Change[MatterState, MatterEvent]) -> None:
+        event = change.event
+        if event is None or event.WhichOneof("event") != "matter_completed":
+            return
+        completed = event.matter_completed
+        automatic = all(result.automatic for result in completed.results)
+        known = children.get((completed.outcome, automatic))
+        if known is None:
+            outcome = MatterOutcome.Name(completed.outcome).removeprefix("MATTER_OUTCOME_").lower()
+            known = result_seconds.labels(outcome, str(automatic).lower())
+            children[completed.outcome, automatic] = known
+        known.observe(max(0.0, (runtime.clock.now_unix_ms() - unix_ms(completed.handed_in)) / 1000))
 
     async def ask(command: IntakeCommand) -> None:
         await runtime.doors.tell(INTAKE_COMMANDS, command.matter_id, command, request_id=command.request_id)
@@ -44,6 +66,7 @@ def build(runtime: Runtime) -> Parts:
         aggregate=handlers.aggregate(runtime.catalogue, runtime.table, deployment, runtime.calendar),
         add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
+        observe=observe,
         gauge=gauge,
     )
 
