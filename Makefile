@@ -16,17 +16,25 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCKS := deploy/locks
 PROTOS := $(shell find protos -name '*.proto')
 PYTEST := $(BIN)/python -m pytest
-CODE := services tests hatch_build.py
+CODE := services tests hatch_build.py charts
 
 IMAGE ?= onematter
 BASE_IMAGE ?= python:3.11-slim
 BUILDER ?= $(or $(shell command -v buildah),$(shell command -v docker),buildah)
 BUILDER_FLAGS ?=
 
+SEED ?= 1
+ROUNDS ?= 0
+MINUTES ?= 10
+FAULTS ?=
+SEEDS ?= 4000
+FIRST ?= 0
+SECONDS ?=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv dev protos lock demo up down status test test-unit lint bench image clean
+.PHONY: help venv dev protos lock demo up down status test test-unit lint faults simulate bench soak kubernetes-test image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +51,7 @@ lock: dev ## write deploy/locks/ again from pyproject.toml (UPGRADE=--upgrade: w
 	$(call compile,services,--extra services --constraint $(LOCKS)/dev.txt)
 	$(call compile,local,--extra services --extra local --extra build --constraint $(LOCKS)/dev.txt)
 	$(call compile,build,--extra build --constraint $(LOCKS)/dev.txt)
+	$(call compile,sbom,--group sbom --constraint $(LOCKS)/dev.txt)
 
 demo: venv ## four matters through three levels, shown live; exit 0 only when all are completed and verified
 	@$(BIN)/onematter demo
@@ -71,9 +80,24 @@ lint: dev ## style, types, imports and contracts
 	$(BIN)/lint-imports
 	$(BIN)/buf lint protos
 
+simulate: dev ## the rules in memory under a seeded scheduler, as a table and build/simulation.json (SEEDS, FIRST, SECONDS)
+	@mkdir -p build
+	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS) --first $(FIRST) $(if $(SECONDS),--seconds $(SECONDS))
+
+faults: dev ## faults under load, judged by an independent auditor, as a table and build/faults.json (SEED, ROUNDS, MINUTES, FAULTS)
+	@mkdir -p build
+	$(BIN)/python -m tests.faults.run --seed $(SEED) --rounds $(ROUNDS) --minutes $(MINUTES) --faults '$(FAULTS)'
+
 bench: dev ## matters a second, and hand-in to result, as a table and as build/bench.json
 	@mkdir -p build
 	$(BIN)/python -m tests.benchmark.bench
+
+soak: dev ## steady work for MINUTES (30), and what it leaves: memory, open files, the database, as build/soak.json
+	@mkdir -p build
+	$(BIN)/python -m tests.faults.soak --minutes $(if $(filter command environment,$(origin MINUTES)),$(MINUTES),30)
+
+kubernetes-test: dev ## the chart on the cluster of KUBECONFIG: install, kill, scale, upgrade, roll back, audit (IMAGE, UPGRADE_IMAGE)
+	IMAGE='$(IMAGE)' UPGRADE_IMAGE='$(UPGRADE_IMAGE)' $(BIN)/python -m tests.kubernetes.run
 
 image: ## the container image of all services (IMAGE, BASE_IMAGE, BUILDER, BUILDER_FLAGS)
 	$(BUILDER) build $(BUILDER_FLAGS) --build-arg BASE_IMAGE=$(BASE_IMAGE) --file deploy/Dockerfile --tag $(IMAGE) .
@@ -107,5 +131,6 @@ $(VENV)/.stamp-dev: $(LOCKS)/dev.txt | $(VENV)/.stamp-package
 
 define compile
 $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-emit-find-links --no-header --no-annotate $(UPGRADE) $(2) --output-file $(LOCKS)/$(1).txt pyproject.toml
+  --no-emit-find-links --no-header --no-annotate $(UPGRADE) $(2) --output-file $(LOCKS)/$(1).txt \
+  $(if $(findstring --group,$(2)),,pyproject.toml)
 endef

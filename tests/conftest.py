@@ -17,7 +17,16 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"tests.stories.{name}"
-        for name in ("folding", "paths_acceptance", "paths_promises", "paths_results", "paths_tasks", "transcript")
+        for name in (
+            "folding",
+            "paths_acceptance",
+            "paths_promises",
+            "paths_results",
+            "paths_sharing",
+            "paths_tasks",
+            "paths_years",
+            "transcript",
+        )
     )
 )
 

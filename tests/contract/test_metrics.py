@@ -17,11 +17,12 @@ UNITS = ("_seconds", "_bytes", "_ratio", "_records")
 COUNTED = {
     "onematter_lanes", "onematter_parked_streams", "onematter_timers_overdue", "onematter_ready",
     "onematter_submissions_paused", "onematter_open_tasks", "onematter_overdue_tasks", "onematter_sharing_calls_due",
-    "onematter_sharing_circuits_open",
+    "onematter_sharing_circuits_open", "onematter_build_info",
 }  # fmt: skip
 # What may stand in a label: sets that the code or the catalogue bounds. Never an id of a matter, person or request.
 BOUNDED_LABELS = {
-    "outcome", "type", "reason", "level", "automatic", "kind", "result", "method", "code", "source", "clock"
+    "outcome", "type", "reason", "level", "automatic", "kind", "result", "method", "code", "source", "clock",
+    "service", "deployment", "version", "department",
 }  # fmt: skip
 
 

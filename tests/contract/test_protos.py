@@ -39,9 +39,9 @@ OTHERWISE_IDEMPOTENT = {
     "onematter.intake.v1.IntakeService.UploadMaterial": "its content's digest",
     "onematter.datashare.v1.ResolverService.Resolve": "a look-up of another's, with a request_id of its own",
     "onematter.datashare.v1.ResolverService.FetchMaterial": "its content's digest",
-    "onematter.backbone.v1.OperationsService.ReplayParked": "a stream without parked records has nothing to replay",
-    "onematter.backbone.v1.OperationsService.DropParked": "an operator's act on one stream, never retried by itself",
 }
+# What an operator asks of one deployment goes by no topic: the request has all that a command has, and says why.
+OPERATIONS = "onematter.backbone.v1.OperationsService"
 ENVELOPES = {
     "intake_command": "onematter.intake.v1.IntakeCommand",
     "matter_event": "onematter.intake.v1.MatterEvent",
@@ -153,6 +153,11 @@ def test_every_change_by_grpc_takes_the_command_of_its_topic() -> None:
     assert {m.full_name for m in changes} >= set(OTHERWISE_IDEMPOTENT)
     for method in changes:
         if method.full_name in OTHERWISE_IDEMPOTENT:
+            continue
+        if method.containing_service.full_name == OPERATIONS:
+            assert set(method.input_type.fields_by_name) > {"request_id", "actor", "reason"}, method.full_name
+            assert type_of(method.input_type, "actor") == "onematter.common.v1.Actor"
+            assert type_of(method.output_type, "operation") == "onematter.backbone.v1.Operation"
             continue
         if method.name in SEVERAL_COMMANDS:
             assert set(method.input_type.fields_by_name) == {"commands"}, method.full_name

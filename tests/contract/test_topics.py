@@ -67,11 +67,39 @@ def test_every_topic_has_the_same_partitions_for_ever() -> None:
 def test_records_are_kept_for_ever_and_timed_by_the_broker(table: TopicTable) -> None:
     assert table.config == {
         "retention.ms": "-1",
+        "retention.bytes": "-1",
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": "1048576",
     }
     assert table.max_message_bytes == 1048576
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"retention_ms": 604_800_000}, "retention_ms is 604800000; records are kept for ever"),
+        # Tiered storage is about disks: what is dropped in all is dropped there too.
+        ({"retention_ms": 604_800_000, "remote_storage": True}, "retention_ms is 604800000; records are kept for ever"),
+        ({"cleanup_policy": "compact"}, "cleanup_policy is compact"),
+        ({"cleanup_policy": "compact,delete"}, "cleanup_policy is compact,delete"),
+        ({"local_retention_ms": 604_800_000}, "local_retention_ms without remote_storage"),
+        ({"local_retention_ms": -2, "remote_storage": True}, "local_retention_ms is -2"),
+    ],
+)
+def test_a_table_that_drops_records_is_refused(changes: dict[str, Any], says: str) -> None:
+    lines = document()
+    lines["defaults"] |= changes
+    with pytest.raises(ValueError, match=says):
+        parse(lines)
+
+
+def test_tiered_storage_keeps_less_on_disks_and_all_in_total() -> None:
+    lines = document()
+    lines["defaults"] |= {"remote_storage": True, "local_retention_ms": 604_800_000}
+    config = parse(lines).config
+    assert (config["retention.ms"], config["retention.bytes"]) == ("-1", "-1")
+    assert (config["remote.storage.enable"], config["local.retention.ms"]) == ("true", "604800000")
 
 
 def test_what_is_written_is_read_and_only_its_owner_acts_on_a_command(table: TopicTable) -> None:
@@ -152,6 +180,22 @@ def test_the_longest_division_wins_whatever_the_order() -> None:
         assert table.destination(Level.LEVEL_COUNTY, "330206").deployment == "approval-zhejiang"
         assert table.destination(Level.LEVEL_COUNTY, "320106").deployment == "approval-county"
         assert table.destination(Level.LEVEL_CITY, "330100").deployment == "approval-city"
+
+
+@pytest.mark.parametrize(
+    ("level", "centre", "neighbour"),
+    [
+        ("COUNTY", "330110", "330112"),
+        ("CITY", "331000", "331100"),
+        ("COUNTY", "331000", "331102"),
+        ("PROVINCE", "330000", "340000"),
+    ],
+)
+def test_a_zero_of_a_code_is_a_digit_like_another(level: str, centre: str, neighbour: str) -> None:
+    """余杭区 330110 has nothing of 临安区 330112, nor 台州市 331000 of 丽水市 331100."""
+    table = parse(with_centre(document(), "approval-centre", level, centre))
+    assert table.destination(Level.Value(f"LEVEL_{level}"), centre).deployment == "approval-centre"
+    assert table.destination(Level.Value(f"LEVEL_{level}"), neighbour).deployment == f"approval-{level.lower()}"
 
 
 def test_the_number_of_partitions_can_be_set(monkeypatch: pytest.MonkeyPatch, table: TopicTable) -> None:

@@ -22,7 +22,7 @@ class Cli:
 
     def __init__(self, live: Live, directory: Path) -> None:
         services = live.stack.addresses.services
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("ONEMATTER_", "LC_"))},
             **{f"ONEMATTER_{n.upper().replace('-', '_')}": a.grpc for n, a in services.items() if a.grpc},
             "ONEMATTER_PRINCIPAL": live.principal,
@@ -35,7 +35,7 @@ class Cli:
         done = subprocess.run(
             [sys.executable, "-m", "onematter.client", *arguments],
             input=given,
-            env=self._environment | (environment or {}),
+            env=self.environment | (environment or {}),
             cwd=self._directory,
             capture_output=True,
             text=True,

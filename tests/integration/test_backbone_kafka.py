@@ -1,5 +1,8 @@
 """The Log port on a real Kafka: co-partitioning, given offsets, the broker's time, partitioners, own events, lag."""
 
+# The library does not say what its admin module exports.
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import re
@@ -9,13 +12,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 from kafka import KafkaProducer
 from tests.tail import DEADLINE_SECONDS, Tail, poll
 
-from onematter.backbone.kafka import EVENTS_LAG_HIGH, KafkaLog
+from onematter.backbone.kafka import EVENTS_LAG_HIGH, MAX_BATCH_BYTES, KafkaLog
 from onematter.backbone.ports import Unavailable, WrongCluster
 from onematter.backbone.provision import TopicMismatch, provision_topics
 from onematter.backbone.records import DeadRecord, Record, Sending
@@ -55,9 +58,25 @@ class Room:
         return parse({"defaults": defaults, "deployment": [{"name": self.name, "service": "intake"}], "topic": topics})
 
     def create(self, topic: str, partitions: int = PARTITIONS, timestamp_type: str = LOG_APPEND_TIME) -> None:
-        config = {"message.timestamp.type": timestamp_type}
+        config = {**self.table.config, "message.timestamp.type": timestamp_type}
         for future in self.admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values():
             future.result()
+
+    def alter(self, topic: str, **settings: str) -> None:
+        """Change settings of a topic, with `_` for `.`, and wait until the broker says so."""
+        entries = [ConfigEntry(name.replace("_", "."), value) for name, value in settings.items()]
+        wanted = ConfigResource(ResourceType.TOPIC, topic)
+        for entry in entries:
+            entry.incremental_operation = AlterConfigOpType.SET
+            wanted.add_incremental_config(entry)
+        self.admin.incremental_alter_configs([wanted])[wanted].result()
+
+        def altered() -> bool:
+            asked = ConfigResource(ResourceType.TOPIC, topic)
+            found = self.admin.describe_configs([asked])[asked].result()
+            return all(found[entry.name].value == entry.value for entry in entries)
+
+        poll(altered, "the topic's settings")
 
     def create_all(self) -> None:
         for topic in (self.submissions, self.commands, self.events):
@@ -195,14 +214,17 @@ def test_provisioning_makes_what_is_absent_and_refuses_another_number_of_partiti
     poll(lambda: room.events not in room.admin.list_topics().topics, "the topic is gone")
     room.create(room.events, 1)
     poll(lambda: room.events in room.admin.list_topics().topics, "the topic")
-    with pytest.raises(TopicMismatch, match=rf"{room.events} has 1 partitions, the table says 3; set ONEMATTER_PART"):
+    says = rf"{room.events} has 1 partitions, the table says 3; .* or set ONEMATTER_PARTITIONS"
+    with pytest.raises(TopicMismatch, match=says):
         provision_topics(connection, room.table)
 
 
 def test_identity_is_the_clusters_and_the_topics_own(room: Room) -> None:
     room.create_all()
     first = room.log().identity()
-    assert set(first.topic_ids) == {room.submissions, room.commands}
+    # Its own events too: what it published is the memory of a database that is restored.
+    assert set(first.topic_ids) == {room.submissions, room.commands, room.events}
+    assert first.partitions == PARTITIONS
     assert first == room.log().identity()
     for future in room.admin.delete_topics([room.commands]).values():
         future.result()
@@ -214,6 +236,121 @@ def test_identity_is_the_clusters_and_the_topics_own(room: Room) -> None:
     assert anew.cluster_id == first.cluster_id
     assert anew.topic_ids[room.submissions] == first.topic_ids[room.submissions]
     assert anew.topic_ids[room.commands] != first.topic_ids[room.commands]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "back"),
+    [
+        ("retention_ms", "604800000", "-1"),
+        ("retention_bytes", "1000000", "-1"),
+        ("cleanup_policy", "compact", "delete"),
+        ("cleanup_policy", "compact,delete", "delete"),
+        ("message_timestamp_type", "CreateTime", "LogAppendTime"),
+        ("max_message_bytes", "1000", "1048576"),
+    ],
+)
+@pytest.mark.parametrize("topic", ["commands", "events"])
+def test_a_topic_that_breaks_the_tables_promise_is_refused(
+    room: Room, topic: str, setting: str, value: str, back: str
+) -> None:
+    room.create_all()
+    name = getattr(room, topic)
+    log = room.log()
+    assert log.identity().topic_ids
+    room.alter(name, **{setting: value})
+    spoken = setting.replace("_", ".")
+    says = rf"{name} has {spoken}={value}, the table says {back}: .*--entity-name {name} --add-config {spoken}={back}"
+    with pytest.raises(WrongCluster, match=says):
+        log.identity()
+    with pytest.raises(TopicMismatch, match=says):
+        provision_topics(KafkaConnection(room.servers), room.table)
+    room.alter(name, **{setting: back})
+    assert log.identity().topic_ids
+    assert provision_topics(KafkaConnection(room.servers), room.table) == []
+
+
+def test_topics_that_were_grown_are_refused(room: Room) -> None:
+    room.create_all()
+    log = room.log()
+    log.identity()
+    for future in room.admin.create_partitions(
+        [NewPartitions(name, PARTITIONS + 1) for name in (room.submissions, room.commands, room.events)]
+    ).values():
+        future.result()
+    poll(lambda: len(room.admin.list_topics().topics[room.events].partitions) > PARTITIONS, "the topics have grown")
+    with pytest.raises(WrongCluster, match=r"has 4 partitions, the table says 3; .* restore the topic"):
+        poll(lambda: not log.identity(), "a refusal")
+
+
+def test_a_topic_that_lost_its_beginning_is_an_error_for_who_reads_it_first(room: Room) -> None:
+    """A deployment that is built anew would leave out what retention has dropped, and nobody would know."""
+    room.create_all()
+    room.write(room.commands, 0, [b"a", b"b", b"c"])
+    dropped = room.admin.delete_records([TopicPartition(room.commands, 0, 2)])
+    for future in dropped.values():
+        future.result()
+    log = room.log()
+    assigned(log)
+    log.start({0: {}})
+    assert "offsets are not in the topic any more" in refusal_of(log)
+
+
+def test_own_events_that_were_dropped_before_they_were_known_are_an_error(room: Room) -> None:
+    room.create_all()
+    log = room.log()
+    log.send([a_record(room, sequence) for sequence in (1, 2, 3)])
+    log.flush()
+    for future in room.admin.delete_records([TopicPartition(room.events, 1, 2)]).values():
+        future.result()
+    with pytest.raises(WrongCluster, match="offsets are not in the topic any more"):
+        list(log.own_events(1, 0, 3))
+    assert [r.offset for r in log.own_events(1, 2, 3)] == [2]
+
+
+def test_a_backlog_is_read_in_the_order_in_which_it_came_about(room: Room) -> None:
+    """What is read again after a restore: a hand-in comes before what was asked because of it."""
+    room.create_all()
+    for number in range(12):
+        room.write(room.commands if number % 3 else room.submissions, 0, [b"%d" % number])
+    log = room.log()
+    assigned(log)
+    log.start({0: {}})
+    records = read(log, lambda rs: len(rs) >= 12)
+    times = [record.timestamp_unix_ms for record in records]
+    assert times == sorted(times)
+    for topic in (room.submissions, room.commands):
+        offsets = [record.offset for record in records if record.topic == topic]
+        assert offsets == list(range(len(offsets)))
+
+
+def test_a_batch_ends_where_it_is_heavy(room: Room) -> None:
+    room.create_all()
+    heavy = b"x" * 1_000_000
+    count = 60
+    room.write(room.commands, 0, [heavy] * count)
+    log = room.log()
+    assigned(log)
+    log.start({0: {}})
+    sizes: list[int] = []
+
+    def more() -> bool:
+        if batch := log.poll(10_000, 0.1):
+            sizes.append(sum(len(record.value) for record in batch))
+        return sum(sizes) >= count * len(heavy)
+
+    poll(more, "all of it")
+    # Behind the record that makes it heavy, and one more than fits at most.
+    assert max(sizes) <= MAX_BATCH_BYTES + 2 * len(heavy)
+    assert len(sizes) >= count * len(heavy) // (MAX_BATCH_BYTES + len(heavy))
+
+
+def test_a_producer_that_is_full_gives_up_in_time(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the broker is away a step must not wait for room for ever: its lanes are taken anew instead."""
+    monkeypatch.setattr("onematter.backbone.kafka.LOOP_QUEUE_BYTES", 1_048_576)
+    monkeypatch.setattr("onematter.backbone.kafka.FLUSH_SECONDS", 0.5)
+    away = KafkaLog(KafkaConnection("127.0.0.1:1"), room.name, room.table)
+    with closing(away), pytest.raises(Unavailable, match="not acknowledged in time"):
+        away.send([a_record(room, sequence, b"x" * 500_000) for sequence in range(1, 9)])
 
 
 def test_every_producer_puts_a_key_where_the_others_do(room: Room) -> None:

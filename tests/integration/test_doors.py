@@ -336,8 +336,8 @@ def test_every_error_says_what_is_wrong_in_google_rpc_details(live: Live) -> Non
         (live.archive.GetReceipt, archive.GetReceiptRequest(matter_id=NOBODY)),
         (live.notification.ListNotices, notification.ListNoticesRequest(matter_id=NOBODY)),
         (
-            live.operations("intake").ReplayParked,
-            operations.ReplayParkedRequest(matter_id=NOBODY, topic=INTAKE_COMMANDS),
+            live.operations("intake").GetDeadLetter,
+            operations.GetDeadLetterRequest(record=operations.RecordPlace(topic=INTAKE_COMMANDS, offset=9**9)),
         ),
     ):
         failure = failure_of(lambda method=method, request=request: method(request, timeout=CALL_SECONDS))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live import EXCHANGE_EVENTS, LEVELS, MATTER_EVENTS, TASK_EVENTS, Live
+from tests.live import EXCHANGE_EVENTS, LEVELS, MATTER_EVENTS, TASK_EVENTS, Live, failure_of
 from tests.tail import poll
 
 from onematter.exchange.v1 import exchange_service_pb2 as exchange
@@ -61,6 +61,14 @@ def view(live: Live, matter_id: str) -> Any:
 
 
 def completes_by_people(live: Live, matter_id: str) -> None:
+    if view(live, matter_id).missing:
+        item_id = live.item_at("county")
+        live.event(TASK_EVENTS["county"], matter_id, "unshared_noted", item_id)
+        county = live.decision("county", matter_id, item_id)
+        refused = failure_of(lambda: live.decide("county", county))
+        assert refused.told == {("item_id", "MATERIAL_NOT_SHARED")}
+        supply(live, matter_id)
+        live.event(TASK_EVENTS["county"], matter_id, "task_supplied", item_id)
     for level in LEVELS:
         live.decide(level, live.decision(level, matter_id, live.item_at(level)))
     completed = live.completes(matter_id).matter_completed

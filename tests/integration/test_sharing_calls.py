@@ -115,3 +115,28 @@ def test_what_is_answered_is_not_due(database_url: str, schema: str, asking: Any
     written(database_url, schema, matter)
     assert asking(store.due) == {}
     assert asking(lambda queries: store.take(queries, "natural_resources", 5, LEASE_SECONDS)) == []
+
+
+def test_what_waits_to_be_asked_again_is_due_at_once_when_an_operator_says_so(
+    database_url: str, schema: str, asking: Any
+) -> None:
+    matter = Matter()
+    matter.given(ask(TITLE, Want(material_id="other", source="health")))
+    written(database_url, schema, matter)
+    assert not store.again(matter.state, MATTER_ID).what, "a first call waits for nothing"
+    (call,) = asking(lambda queries: store.take(queries, "natural_resources", 5, LEASE_SECONDS))
+    matter.given(delayed(NOW + 20_000, "land_title"))
+    written(database_url, schema, matter)
+    assert asking(store.due) == {"health": 1}
+
+    wanted = store.again(matter.state, MATTER_ID)
+    assert (list(wanted.what), list(wanted.timers)) == (["land_title"], [])
+    with psycopg.connect(database_url) as database:
+        database.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+        for statement in wanted.statements:
+            database.execute(statement.sql, statement.params)
+    assert asking(store.due) == {"health": 1, "natural_resources": 1}
+    (again,) = asking(lambda queries: store.take(queries, "natural_resources", 5, LEASE_SECONDS))
+    assert again == call._replace(attempt=2)
+    matter.given(found("land_title", attempt=2))
+    assert not store.again(matter.state, MATTER_ID).what

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from onematter.backbone.records import Record
+from onematter.backbone.records import Record, Sending
+from onematter.backbone.step import Letter
+from onematter.backbone.v1.operations_service_pb2 import OperationKind, OperationOutcome, OperationStatus
+
+Asked = tuple[int, OperationKind, str, int, str, str, OperationStatus, bytes]
 
 
 @dataclass(slots=True)
@@ -27,9 +31,12 @@ class Tables:
 
     lanes: dict[int, Lane] = field(default_factory=dict)
     aggregates: dict[str, tuple[int, bytes, bytes]] = field(default_factory=dict)
-    outbox: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    outbox: dict[tuple[int, int], tuple[Sending, ...]] = field(default_factory=dict)
     timers: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
     parked: dict[tuple[str, int, int], tuple[Record, str, str]] = field(default_factory=dict)
+    letters: dict[tuple[str, int, int], Letter] = field(default_factory=dict)
+    # By number: lane, kind, topic, offset, matter_id, writer, status, outcome.
+    operations: dict[int, Asked] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +49,15 @@ class Transaction:
     may_commit: bool = False
 
 
+def copied(tables: Tables) -> Tables:
+    """The tables again. Rows but lanes are shared: nobody changes one."""
+    found = copy.copy(tables)
+    for table in fields(tables):
+        setattr(found, table.name, dict(getattr(tables, table.name)))
+    found.lanes = {lane: replace(row, offsets=dict(row.offsets)) for lane, row in tables.lanes.items()}
+    return found
+
+
 class Database:
     """One deployment's database."""
 
@@ -49,15 +65,16 @@ class Database:
         self.tables = Tables()
         self.locks: dict[int, Transaction] = {}
         self.orphans: list[Transaction] = []
+        self.away = False
         self.refuses: Callable[[str], bool] = lambda matter_id: False
 
     def snapshot(self) -> Tables:
         """A backup of what is committed."""
-        return copy.deepcopy(self.tables)
+        return copied(self.tables)
 
     def restore(self, backup: Tables) -> None:
         """Go back to a backup; whatever was open is lost. The processes must be gone."""
-        self.tables = copy.deepcopy(backup)
+        self.tables = copied(backup)
         self.locks.clear()
         self.orphans.clear()
 
@@ -92,7 +109,9 @@ class Database:
 
     def release(self, transaction: Transaction) -> None:
         """Give the locks back."""
-        self.locks = {lane: holder for lane, holder in self.locks.items() if holder is not transaction}
+        for lane in transaction.locks:
+            if self.locks.get(lane) is transaction:
+                del self.locks[lane]
 
     def settle(self, transaction: Transaction, commit: bool) -> None:
         """End the transaction of a process that is gone."""
@@ -107,3 +126,16 @@ class Database:
         for key, (record, reason, _) in list(self.tables.parked.items()):
             if wanted(record):
                 self.tables.parked[key] = (record, reason, action)
+
+    def operate(self, kind: OperationKind, place: tuple[str, int, int] = ("", 0, -1), matter_id: str = "") -> int:
+        """What an operator asks of the record at (topic, lane, offset), or of a matter of the lane; its number."""
+        number = len(self.tables.operations) + 1
+        topic, lane, offset = place
+        pending = OperationStatus.OPERATION_STATUS_PENDING
+        self.tables.operations[number] = (lane, kind, topic, offset, matter_id, "", pending, b"")
+        return number
+
+    def answer(self, number: int) -> tuple[OperationStatus, OperationOutcome]:
+        """What came of an operation."""
+        *_, status, outcome = self.tables.operations[number]
+        return status, OperationOutcome.FromString(outcome)

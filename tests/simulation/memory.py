@@ -10,56 +10,18 @@ Rule 4: what was sent and not flushed arrives as a prefix, perhaps long after th
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from tests.simulation.broker import Broker, Entry, Produced
 from tests.simulation.database import Database, Lane, Transaction
 from tests.simulation.weather import Blocked, Crashed, Weather
 
 from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable
 from onematter.backbone.records import DeadRecord, Record, Sending, decode_outbox, encode_outbox, headers_of, read
-from onematter.backbone.step import LaneRow, ParkedRow, Step, TimerRow
-from onematter.contracts.topics import TopicTable
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record in the log."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp_unix_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Produced:
-    """A record on its way to the log."""
-
-    topic: str
-    partition: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-
-
-class Broker:
-    """The log itself; the time of a record is the broker's."""
-
-    def __init__(self, table: TopicTable, clock_unix_ms: Callable[[], int]) -> None:
-        self.table, self.clock_unix_ms = table, clock_unix_ms
-        self.topics: dict[str, list[list[Entry]]] = {
-            name: [[] for _ in range(table.partitions)] for name in table.topics
-        }
-        self.adrift: list[list[Produced]] = []
-
-    def append(self, record: Produced) -> None:
-        """Append one record."""
-        self.topics[record.topic][record.partition].append(
-            Entry(record.key, record.value, record.headers, self.clock_unix_ms())
-        )
+from onematter.backbone.step import LaneRow, Letter, OperationRow, ParkedRow, Step, TimerRow
+from onematter.backbone.v1.operations_service_pb2 import OperationOutcome, OperationStatus
 
 
 class MemoryLog:
@@ -84,16 +46,22 @@ class MemoryLog:
         if self.news is not None and self.weather.learns():
             self._assigned, self.news = self.news, None
             self._positions = {}
+        broker = self.broker
         records: list[Record | DeadRecord] = []
-        places = list(self._positions)
+        places = [place for place, start in self._positions.items() if start < len(broker.topics[place[0]][place[1]])]
+        if broker.away:
+            places = []
+        if broker.slow:
+            places = [place for place in places if place not in broker.slow]
         self.weather.shuffle(places)
         for topic, lane in places:
             start = self._positions[topic, lane]
-            entries = self.broker.topics[topic][lane]
+            entries = broker.topics[topic][lane]
             count = self.weather.portion(min(len(entries) - start, max_records - len(records)))
             for offset in range(start, start + count):
                 records.append(read_entry(topic, lane, offset, entries[offset]))
             self._positions[topic, lane] = start + count
+        broker.delivered += len(records)
         self.weather.after("poll")
         return records
 
@@ -117,9 +85,9 @@ class MemoryLog:
         """Hand over in order; some of it may arrive at once."""
         self.weather.before("send")
         self.pending += [
-            Produced(s.topic, s.partition, s.key, s.value, tuple(headers_of(s, self.deployment))) for s in sendings
+            Produced(s.topic, s.partition, s.key, s.value, headers_of(s, self.deployment)) for s in sendings
         ]
-        self.deliver(self.weather.arrives(len(self.pending)))
+        self.deliver(0 if self.broker.away else self.weather.arrives(len(self.pending)))
         self.weather.after("send")
 
     def deliver(self, count: int) -> None:
@@ -129,23 +97,31 @@ class MemoryLog:
         del self.pending[:count]
 
     def flush(self) -> None:
-        """Everything arrives; or a part of it, and the rest is given up."""
-        self.weather.before("flush")
+        """Everything arrives; or a part of it, and the rest is given up: it is lost, or still arrives some day."""
+        self._reach("flush")
         if self.pending and self.weather.breaks():
             self.deliver(self.weather.portion(len(self.pending)))
-            self.pending.clear()
+            given_up, self.pending = self.pending, []
+            self.weather.gives_up(given_up)
             raise Unavailable("the log is away")
         self.deliver(len(self.pending))
         self.weather.after("flush")
 
+    def _reach(self, call: str) -> None:
+        self.weather.before(call)
+        if self.broker.away:
+            given_up, self.pending = self.pending, []
+            self.weather.gives_up(given_up)
+            raise Unavailable("the log is away")
+
     def own_events_end(self, lane: int) -> int:
         """The end of the own events topic."""
-        self.weather.before("own_events_end")
+        self._reach("own_events_end")
         return len(self.broker.topics[self._events][lane])
 
     def own_events(self, lane: int, start: int, end: int) -> Iterable[Record]:
         """The own events between two offsets."""
-        self.weather.before("own_events")
+        self._reach("own_events")
         for offset in range(start, end):
             record = read_entry(self._events, lane, offset, self.broker.topics[self._events][lane][offset])
             if isinstance(record, Record):
@@ -154,7 +130,7 @@ class MemoryLog:
 
 def read_entry(topic: str, lane: int, offset: int, entry: Entry) -> Record | DeadRecord:
     """The record as the unit of work sees it."""
-    return read(topic, lane, offset, entry.timestamp_unix_ms, entry.key, entry.value, list(entry.headers))
+    return read(topic, lane, offset, entry.timestamp_unix_ms, entry.key, entry.value, entry.headers)  # type: ignore[arg-type]
 
 
 class MemoryStore:
@@ -172,6 +148,8 @@ class MemoryStore:
             raise Unavailable("the connection was cut")
         try:
             self.weather.before(call)
+            if self.database.away:
+                raise Unavailable("the database is away")
         except (Unavailable, Crashed):
             self.disconnect(committing=call == "commit")
             raise
@@ -205,13 +183,18 @@ class MemoryStore:
         """The outbox behind the sent mark."""
         self._before("unsent")
         sent = self.database.tables.lanes[lane].sent_position
-        blobs = sorted((at, blob) for at, blob in self.database.tables.outbox.items() if at[0] == lane)
-        return [sending for (_, position), blob in blobs if position >= sent for sending in decode_outbox(blob)]
+        blobs = sorted((at, box) for at, box in self.database.tables.outbox.items() if at[0] == lane)
+        return [
+            sending for (_, position), box in blobs if position >= sent for sending in decode_outbox(encode_outbox(box))
+        ]
 
     def load(self, matter_ids: Sequence[str]) -> Mapping[str, tuple[bytes, bytes]]:
         """State and ledger of the aggregates that are there."""
         self._before("load")
-        rows = self.database.visible(self.transaction, "aggregates")
+        if self.transaction is None:
+            rows = self.database.tables.aggregates
+        else:
+            rows = self.database.visible(self.transaction, "aggregates")
         return {matter_id: rows[matter_id][1:] for matter_id in matter_ids if matter_id in rows}
 
     def stale(self, epochs: Mapping[int, int]) -> list[int]:
@@ -248,7 +231,7 @@ class MemoryStore:
             writes["aggregates", matter_id] = (
                 held.lane, held.state.SerializeToString(), held.ledger.SerializeToString(),
             )  # fmt: skip
-        timers = self.database.visible(self.transaction, "timers")
+        timers = self.database.visible(self.transaction, "timers") if step.timers else {}
         for key, timer in step.timers.items():
             if timer.due_unix_ms:
                 writes["timers", key] = (timer.lane, timer.version, timer.due_unix_ms)
@@ -266,6 +249,14 @@ class MemoryStore:
             for key, (r, reason, _) in self.database.visible(self.transaction, "parked").items():
                 if (r.key, r.writer, r.topic) == stream:
                     writes["parked", key] = (r, reason, "replay")
+        for letter in step.letters:
+            r = letter.record
+            writes["letters", (r.topic, r.partition, r.offset)] = copy.copy(letter)
+        for one in step.operations:
+            writes["operations", one.number] = (
+                one.lane, one.kind, one.topic, one.offset, one.matter_id, one.writer, one.status,
+                one.outcome.SerializeToString(),
+            )  # fmt: skip
         self.weather.after("write")
 
     def write_lanes(self, step: Step[Any, Any], rows: Mapping[int, LaneRow]) -> None:
@@ -273,7 +264,8 @@ class MemoryStore:
         self._before("write_lanes")
         writes = self._open()
         for lane, sendings in step.sendings.items():
-            writes["outbox", (lane, rows[lane].next_position)] = encode_outbox(sendings)
+            # As bytes only when it is read again: deflating every batch would be a tenth of a simulation's time.
+            writes["outbox", (lane, rows[lane].next_position)] = tuple(sendings)
         for lane in step.lanes():
             row = rows[lane]
             offsets = dict(step.offsets.get(lane, {}))
@@ -324,7 +316,7 @@ class MemoryStore:
     def replays(self, lanes: Sequence[int], limit: int) -> list[ParkedRow]:
         """Parked records with an action; their headers are not kept."""
         self._before("replays")
-        rows = sorted(self.database.tables.parked.items())
+        rows = in_order(self.database.tables.parked) if self.database.tables.parked else []
         found = [
             ParkedRow(copy.copy(record), reason, action)
             for _, (record, reason, action) in rows
@@ -333,3 +325,44 @@ class MemoryStore:
         for row in found:
             row.record.headers = []
         return found[:limit]
+
+    def operations(self, lanes: Sequence[int], limit: int) -> list[OperationRow]:
+        """What operators ask and is not carried out to its end."""
+        self._before("operations")
+        if not self.database.tables.operations:
+            return []
+        found = [
+            OperationRow(number, *row[:7], outcome=OperationOutcome.FromString(row[7]))
+            for number, row in sorted(self.database.visible(self.transaction, "operations").items())
+            if row[0] in lanes and row[6] == OperationStatus.OPERATION_STATUS_PENDING
+        ]
+        return found[:limit]
+
+    def waiting(self, operation: OperationRow, limit: int) -> list[ParkedRow]:
+        """The parked records of the operation's stream, in their order."""
+        self._before("waiting")
+        rows = self.database.visible(self.transaction, "parked")
+        stream = (operation.matter_id, operation.writer)
+        if not operation.matter_id:
+            named = rows.get((operation.topic, operation.lane, operation.offset))
+            if named is None:
+                return []
+            stream = (named[0].key, named[0].writer)
+        found = [
+            ParkedRow(copy.copy(record), reason, action)
+            for (topic, _, _), (record, reason, action) in in_order(rows)
+            if topic == operation.topic and (record.key, record.writer) == stream
+        ]
+        return found[:limit]
+
+    def letter(self, operation: OperationRow) -> Letter | None:
+        """What became of the operation's record."""
+        self._before("letter")
+        rows = self.database.visible(self.transaction, "letters")
+        kept = rows.get((operation.topic, operation.lane, operation.offset))
+        return copy.copy(kept) if kept is not None else None
+
+
+def in_order(parked: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Parked rows, each stream's in the order of the stream: what fills a gap may stand behind what waits for it."""
+    return sorted(parked.items(), key=lambda row: (row[0][:2], row[1][0].sequence, row[0][2]))

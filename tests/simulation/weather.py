@@ -40,3 +40,6 @@ class Weather:
     def breaks(self) -> bool:
         """Whether what was sent cannot all be delivered."""
         return False
+
+    def gives_up(self, records: list[Any]) -> None:
+        """What becomes of records in flight that their sender has given up; lost here."""

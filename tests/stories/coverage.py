@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.stories import paths_acceptance, paths_promises, paths_results, paths_tasks  # noqa: F401
+from tests.stories import paths_acceptance, paths_promises, paths_results, paths_sharing, paths_tasks, paths_years  # noqa: F401
 from tests.stories.folding import Transition, folded
 from tests.stories.officials import granted
 from tests.stories.paths import STORIES, told
@@ -69,6 +69,8 @@ TASK: Mapping[str, Mapping[str, str]] = {
     "task_recalled": {"OPEN": "RECALLED", "CLAIMED": "RECALLED", "SUSPENDED": "RECALLED"},
     "correction_requested": {"OPEN": "SUSPENDED", "CLAIMED": "SUSPENDED"},
     "task_supplied": {**_WAITING, "SUSPENDED": "SUSPENDED OPEN CLAIMED"},
+    # The law sets the applicant no time; who asked may ask no more.
+    "correction_lifted": {"SUSPENDED": "OPEN CLAIMED"},
     "special_procedure_begun": {"OPEN": "SUSPENDED", "CLAIMED": "SUSPENDED"},
     "special_procedure_ended": {"SUSPENDED": "OPEN CLAIMED"},
     "task_extended": _BEFORE_THE_END,
@@ -76,6 +78,7 @@ TASK: Mapping[str, Mapping[str, str]] = {
     "task_warned": _WAITING,
     "task_overdue": _WAITING,
     "supplement_overdue": _BEFORE_THE_END,
+    "unshared_noted": _BEFORE_THE_END,
     "opinions_asked": _WAITING,
     "opinion_given": _BEFORE_THE_END,
     "opinions_overdue": _BEFORE_THE_END,

@@ -1,11 +1,14 @@
-"""People who do anything at any time, and a log and a store that fail now and then, all from one seeded source."""
+"""People who do anything at any time, and a log and a store that fail now and then, as hypothesis has drawn it.
+
+Rule 1: nothing here is random: a deed is a few drawn numbers, read by a Dice, and a fault a drawn number of calls after
+the one before. So a failure shrinks to the fewest deeds and faults, and a number 0 is the simplest that there is.
+"""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.simulation.weather import Weather
 from tests.stories import people
@@ -22,9 +25,12 @@ from onematter.intake.v1.intake_commands_pb2 import TripCause
 from onematter.intake.v1.intake_state_pb2 import MatterStatus
 from onematter.law.matters import MatterType
 
+T = TypeVar("T")
+
 OPEN, CLAIMED = TaskStatus.TASK_STATUS_OPEN, TaskStatus.TASK_STATUS_CLAIMED
 SUSPENDED = TaskStatus.TASK_STATUS_SUSPENDED
 RECEIVED, CORRECTION = MatterStatus.MATTER_STATUS_RECEIVED, MatterStatus.MATTER_STATUS_CORRECTION
+SIDES = 1_000
 MATERIALS = (
     material("form"),
     material("plan", trust_class="B"),
@@ -34,110 +40,160 @@ MATERIALS = (
 )
 
 
+class Dice:
+    """Drawn numbers below SIDES, read one after the other; 0 when none is left."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._numbers = iter(numbers)
+
+    def next(self) -> int:
+        """The next number."""
+        return next(self._numbers, 0)
+
+    def chance(self, chance: float) -> bool:
+        """Whether what has this chance happens; not for 0."""
+        return self.next() >= SIDES * (1 - chance)
+
+    def choice(self, options: Sequence[T]) -> T:
+        """One of them; the first for 0."""
+        return options[self.next() % len(options)]
+
+    def weighted(self, *options: tuple[float, T]) -> T:
+        """One of them, each by its weight; the first for 0."""
+        left = self.next() / SIDES * sum(weight for weight, _ in options)
+        for weight, option in options:
+            left -= weight
+            if left < 0:
+                return option
+        return options[-1][1]
+
+
+class Strikes:
+    """Which calls of a kind are struck: the first after so many others, and so on, until all are used."""
+
+    def __init__(self, gaps: Iterable[int]) -> None:
+        self._gaps = iter(gaps)
+        self._left = next(self._gaps, None)
+
+    def struck(self) -> bool:
+        """Whether this call is."""
+        if self._left is None:
+            return False
+        if self._left:
+            self._left -= 1
+            return False
+        self._left = next(self._gaps, None)
+        return True
+
+
 class Gusts(Weather):
-    """A log and a store that fail now and then, until they are to be calm."""
+    """A log and a store that fail where they are struck, until they are to be calm."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng, self.calm = rng, False
-
-    def _fails(self, chance: float) -> bool:
-        return not self.calm and self.rng.random() < chance
+    def __init__(self, fails: Iterable[int], parts: Iterable[int], breaks: Iterable[int]) -> None:
+        self._fails, self._parts, self._breaks = Strikes(fails), Strikes(parts), Strikes(breaks)
+        self.calm = False
 
     def before(self, call: str) -> None:
         """Fail before the call."""
-        if self._fails(0.02 if call == "commit" else 0.004):
+        if not self.calm and self._fails.struck():
             raise Unavailable(call)
 
     def portion(self, available: int) -> int:
         """Read or deliver a part."""
-        return self.rng.randint(0, available) if self._fails(0.1) else available
+        return available // 2 if not self.calm and self._parts.struck() else available
 
     def breaks(self) -> bool:
         """Lose what was sent, which is sent again."""
-        return self._fails(0.02)
+        return not self.calm and self._breaks.struck()
 
 
 class Crowd:
-    """What applicant, clerks and officials do, at random; nobody here looks at a service's code."""
+    """What applicant, clerks and officials do, as drawn; nobody here looks at a service's code."""
 
-    def __init__(self, world: World, rng: random.Random, matter_id: str, made: MatterType) -> None:
-        self.world, self.rng, self.matter_id, self.made = world, rng, matter_id, made
+    def __init__(self, world: World, matter_id: str, made: MatterType) -> None:
+        self.world, self.matter_id, self.made = world, matter_id, made
         self.applicant, self.clerk = people.applicant(world), people.clerk(world)
         self.deeds = 0
 
-    def act(self) -> None:
+    def act(self, dice: Dice) -> None:
         """Somebody does something; that it is refused is an outcome like another."""
         status = self.world.state(self.matter_id).status
         with suppress(Refused):
             if status in (RECEIVED, CORRECTION):
-                self._before_acceptance()
-            elif self.rng.random() < 0.1:
-                self._about_the_matter()
+                self._before_acceptance(dice)
+            elif dice.chance(0.1):
+                self._about_the_matter(dice)
             else:
-                waiting = [
-                    t for t in self.world.tasks(self.matter_id).values() if t.status in (OPEN, CLAIMED, SUSPENDED)
-                ]
-                if waiting:
-                    self._about(self.rng.choice(waiting))
+                tasks = self.world.tasks(self.matter_id).values()
+                pledged = [t for t in tasks if t.decided.pledged and not t.HasField("pledge_verified")]
+                waiting = [t for t in tasks if t.status in (OPEN, CLAIMED, SUSPENDED)]
+                if pledged and (not waiting or dice.chance(0.3)):
+                    official = people.official(self.world, self.matter_id, dice.choice(pledged).item_id, "li")
+                    official.verify(kept=not dice.chance(0.7), finding="核查")
+                elif waiting:
+                    self._about(dice.choice(waiting), dice)
         self.deeds += 1
 
-    def _choose(self, *deeds: tuple[float, Callable[[], Any]]) -> None:
-        (deed,) = self.rng.choices([one for _, one in deeds], [weight for weight, _ in deeds])
-        deed()
-
-    def _before_acceptance(self) -> None:
+    def _before_acceptance(self, dice: Dice) -> None:
         matter, clerk = self.matter_id, self.clerk
-        self._choose(
+        self._do(
+            dice,
             (5, lambda: clerk.accept(matter)),
-            (3, lambda: clerk.ask_correction(matter, **{self.rng.choice(MATERIALS).material_id: "有误"})),
-            (4, self._supply),
+            (3, lambda: clerk.ask_correction(matter, **{dice.choice(MATERIALS).material_id: "有误"})),
+            (4, lambda: self._supply(dice)),
             (0.3, lambda: clerk.refuse(matter, "不属于职权范围", competent_body="省厅")),
             (0.2, lambda: clerk.void(matter, "重复提交")),
             (0.2, lambda: self.applicant.withdraw(matter)),
-            (1, self._visit),
+            (1, lambda: self._visit(dice)),
         )
 
-    def _about_the_matter(self) -> None:
+    def _about_the_matter(self, dice: Dice) -> None:
         matter = self.matter_id
         mayor = people.government(self.world, "mayor", Rank.RANK_GOVERNMENT_HEAD)
-        self._choose(
-            (2, self._visit),
-            (4, self._supply),
+        self._do(
+            dice,
+            (2, lambda: self._visit(dice)),
+            (4, lambda: self._supply(dice)),
             (0.3, lambda: self.applicant.withdraw(matter)),
             (0.2, lambda: self.clerk.void(matter, "重复提交")),
             (1, lambda: mayor.extend(matter, 15, "情况复杂")),
         )
 
-    def _about(self, task: TaskState) -> None:
+    def _about(self, task: TaskState, dice: Dice) -> None:
         head = people.official(self.world, self.matter_id, task.item_id, "li", rank=Rank.RANK_DEPARTMENT_HEAD)
-        asked = self.rng.choice(("police", "water", "fire"))
+        asked = dice.choice(("police", "water", "fire"))
         other = people.official(self.world, self.matter_id, task.item_id, department=asked)
-        material_id = self.rng.choice(MATERIALS).material_id
-        self._choose(
-            (2, head.claim),
+        self._do(
+            dice,
             (5, head.grant),
+            (2, head.claim),
             (0.7, head.deny),
             (0.5, head.release),
-            (0.4, lambda: head.transfer(self.rng.choice(("housing", "planning")), "机构职能调整")),
-            (0.6, lambda: head.ask_correction(**{material_id: "有误"})),
-            (1, self._supply),
+            (0.4, lambda: head.transfer(dice.choice(("housing", "planning")), "机构职能调整")),
+            (0.6, lambda: head.ask_correction(**{dice.choice(MATERIALS).material_id: "有误"})),
+            (0.3, head.lift),
+            (1, lambda: self._supply(dice)),
             (0.6, lambda: head.begin_special(SuspensionReason.SUSPENSION_REASON_TESTING, 5, "检测")),
             (1.5, lambda: head.end_special("已完成")),
             (0.4, lambda: head.extend(5, "情况复杂")),
             (0.4, lambda: head.ask_opinions("是否同意", asked)),
             (0.8, other.consent),
             (0.2, lambda: other.veto("不同意")),
-            (0.8, lambda: head.visit_site(passed=self.rng.random() < 0.8, attended=self.rng.random() < 0.5)),
-            (0.5, lambda: head.verify(kept=self.rng.random() < 0.5, finding="核查")),
+            (0.8, lambda: head.visit_site(passed=not dice.chance(0.2), attended=dice.chance(0.5))),
         )
 
-    def _supply(self) -> None:
-        found = self.rng.sample(MATERIALS, self.rng.choice((1, 1, 2)))
-        channel = self.rng.choice((Channel.CHANNEL_WEB, Channel.CHANNEL_WINDOW))
-        self.applicant.supply(self.matter_id, *(made_of(one, str(self.deeds)) for one in found), channel=channel)
+    def _do(self, dice: Dice, *deeds: tuple[float, Callable[[], Any]]) -> None:
+        dice.weighted(*deeds)()
 
-    def _visit(self) -> None:
-        cause = self.rng.choice((TripCause.TRIP_CAUSE_UNSPECIFIED, TripCause.TRIP_CAUSE_APPLICANT_WISH))
+    def _supply(self, dice: Dice) -> None:
+        first = dice.choice(MATERIALS)
+        found = [first, dice.choice(MATERIALS)] if dice.chance(0.3) else [first]
+        channel = dice.choice((Channel.CHANNEL_WEB, Channel.CHANNEL_WINDOW))
+        materials = {one.material_id: made_of(one, str(self.deeds)) for one in found}
+        self.applicant.supply(self.matter_id, *materials.values(), channel=channel)
+
+    def _visit(self, dice: Dice) -> None:
+        cause = dice.choice((TripCause.TRIP_CAUSE_APPLICANT_WISH, TripCause.TRIP_CAUSE_UNSPECIFIED))
         self.clerk.visit(self.matter_id, cause, "来访")
 
     def decide(self, world: World, matter_id: str, task: TaskState) -> None:

@@ -37,11 +37,12 @@ def prepare(world: World, matter_id: str, task: TaskState, principal: str = "") 
     group = next(i.item.joint_visit_group for i in world.state(matter_id).items if i.item.item_id == item_id)
     if group and not world.task(matter_id, item_id).HasField("site_visit"):
         official.visit_site()
-    outstanding = world.task(matter_id, item_id).outstanding_materials
-    if outstanding:
+    now = world.task(matter_id, item_id)
+    missing = [*now.outstanding_materials, *(one.material_id for one in now.unshared_materials if one.awaited)]
+    if missing:
         state = world.state(matter_id)
         matter_type = world.catalogue.get(state.matter_code, state.catalogue_version)
-        found = [material_of(matter_type, material_id) for material_id in outstanding]
+        found = [material_of(matter_type, material_id) for material_id in missing]
         people.applicant(world, state.principal).supply(matter_id, *found)
 
 

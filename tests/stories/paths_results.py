@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.stories import people
-from tests.stories.applications import application_for, material_of
-from tests.stories.folding import each
+from tests.stories.applications import application_for
 from tests.stories.officials import finish
-from tests.stories.paths import ASKING, ELSEWHERE, JOINT, PLAIN, SHARED, VISITED, story
+from tests.stories.paths import ASKING, ELSEWHERE, JOINT, PLAIN, VISITED, story
 from tests.stories.paths_acceptance import outcome, status
 from tests.stories.paths_tasks import hand_in, item_outcomes
 from tests.stories.people import CrossRegionMode, DeliveryWay, TripCause
@@ -276,54 +275,4 @@ def begun_at_the_window_and_continued_in_the_app(world: World) -> str:
     official.grant()
     finish(world, matter)
     assert (world.state(matter).visits, outcome(world, matter), status(world, matter)) == (1, "GRANTED", "COMPLETED")
-    return matter
-
-
-@story
-def held_by_the_government(world: World) -> str:
-    """The licence is shared and not asked for; asking for it is refused and on record."""
-    matter = hand_in(world, SHARED)
-    market = people.official(world, matter, "01").claim()
-    with pytest.raises(Refused, match="MATERIAL_HELD_BY_GOVERNMENT"):
-        market.ask_correction(licence="请提交营业执照")
-    finish(world, matter)
-    (resolved,) = each(world, matter, "materials_resolved")
-    assert (resolved.source, list(resolved.told_items)) == ("market", ["01", "02"])
-    return matter
-
-
-@story
-def a_department_refuses_to_share(world: World) -> str:
-    """It is booked on that department; the matter goes on, and the applicant is asked once."""
-    world.platform.ways["market"] = "refused"
-    matter = hand_in(world, SHARED)
-    assert list(world.state(matter).unshared_materials) == ["licence"]
-    licence = material_of(world.catalogue.get(SHARED), "licence")
-    people.applicant(world).supply(matter, licence)
-    assert not world.state(matter).missing
-    finish(world, matter)
-    return matter
-
-
-@story
-def a_department_is_away(world: World) -> str:
-    """The exchange calls again and again for half a minute; then the applicant is asked."""
-    world.platform.ways["market"] = "away"
-    matter = hand_in(world, SHARED)
-    assert not world.state(matter).unshared_materials
-    world.advance(minutes=1)
-    (failed,) = each(world, matter, "sharing_failed")
-    assert failed.source == "market"
-    finish(world, matter)
-    return matter
-
-
-@story
-def a_department_answers_late(world: World) -> str:
-    """It checks first, and shares ten seconds later; nobody was asked."""
-    world.platform.ways["market"] = "delayed"
-    matter = hand_in(world, SHARED)
-    world.advance(minutes=1)
-    assert [one.source for one in each(world, matter, "materials_resolved")] == ["market"]
-    finish(world, matter)
     return matter

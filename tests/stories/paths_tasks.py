@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import pytest
 from tests.stories import people
 from tests.stories.applications import application_for, material
 from tests.stories.officials import Deciding, finish, prepare
-from tests.stories.paths import ALL_OR_NOTHING, FORM, JOINT, PLAIN, PLAN, WINDOW, story
+from tests.stories.paths import ALL_OR_NOTHING, FORM, PLAIN, PLAN, story
 from tests.stories.paths_acceptance import outcome, status
-from tests.stories.world import Refused, World, shipped_calendar
+from tests.stories.world import Refused, World
 
 from onematter.approval.v1.approval_state_pb2 import TaskState, TaskStatus
-from onematter.common.v1.actor_pb2 import ActorRole, Channel, Rank
+from onematter.common.v1.actor_pb2 import Channel, Rank
 from onematter.common.v1.period_pb2 import SuspensionReason
-from onematter.intake.v1.intake_events_pb2 import AcceptedBy, ItemOutcome
-from onematter.law.calendar import WorkingCalendar
+from onematter.intake.v1.intake_events_pb2 import ItemOutcome
 
 TESTING = SuspensionReason.SUSPENSION_REASON_TESTING
 
@@ -74,6 +72,28 @@ def corrected_before_anybody_signed_for_it(world: World) -> str:
     people.applicant(world).supply(matter, material(PLAN, "坐标"))
     assert task_status(world, matter, "01") == "OPEN"
     finish(world, matter)
+    return matter
+
+
+@story
+def corrections_that_nobody_answers(world: World) -> str:
+    """The law sets the applicant no time: the departments take back what they asked, and decide on what is there."""
+    matter = hand_in(world)
+    planner, water = people.official(world, matter, "01").claim(), people.official(world, matter, "02")
+    planner.ask_correction(form="法人未签名", plan="红线坐标错误")
+    water.ask_correction(plan="取水口位置不清")
+    people.applicant(world).supply(matter, material(FORM, "签名"))
+    world.advance(working_days=40)
+    with pytest.raises(Refused, match="TASK_SUSPENDED"):
+        planner.deny("逾期未补正")
+    planner.lift("按现有材料审查")
+    water.lift("现场踏勘后已能确定位置")
+    assert (task_status(world, matter, "01"), task_status(world, matter, "02")) == ("CLAIMED", "OPEN")
+    with pytest.raises(Refused, match="PERIOD_NOT_SUSPENDED"):
+        water.lift()
+    planner.deny("红线坐标仍然错误")
+    finish(world, matter)
+    assert item_outcomes(world, matter) == {"01": "DENIED", "02": "GRANTED", "03": "LAPSED"}
     return matter
 
 
@@ -300,95 +320,3 @@ def voided(world: World) -> str:
     assert item_outcomes(world, matter) == {"01": "VOIDED", "02": "VOIDED", "03": "LAPSED"}
     assert (status(world, matter), outcome(world, matter)) == ("COMPLETED", "VOIDED")
     return matter
-
-
-@story
-def a_years_calendar_becomes_official(world: World) -> str:
-    """A deadline in a year not announced is provisional; when the year is announced it is worked out again."""
-    world.advance_to("2026-12-20 09:00")
-    matter = hand_in(world)
-    assert world.task(matter, "01").deadlines.provisional
-    people.official(world, matter, "02").claim()
-    announce_2027(world)
-    for item in ("01", "02"):
-        recompute(world, matter, item)
-        assert not world.task(matter, item).deadlines.provisional
-    finish(world, matter)
-    return matter
-
-
-@story
-def a_years_calendar_becomes_official_during_a_procedure(world: World) -> str:
-    """The promise had passed when the procedure began; that deadline is firm now, the legal one stands still."""
-    world.advance_to("2027-01-05 09:00")
-    matter = hand_in(world)
-    world.advance(working_days=11)
-    people.official(world, matter, "02").begin_special(TESTING, 15, "委托水质检测")
-    announce_2027(world)
-    recompute(world, matter, "02")
-    deadlines = world.task(matter, "02").deadlines
-    assert (deadlines.HasField("promised"), deadlines.HasField("legal"), deadlines.provisional) == (True, False, False)
-    people.official(world, matter, "02").end_special("水质合格")
-    finish(world, matter)
-    return matter
-
-
-@story
-def a_years_calendar_becomes_official_for_a_joint_matter(world: World) -> str:
-    """The matter's own time in a year not announced is provisional too; the applicant is told the new day."""
-    world.advance_to("2026-12-20 09:00")
-    matter = hand_in(world, JOINT)
-    before = world.state(matter).deadlines
-    assert (before.provisional, list(before.provisional_years)) == (True, [2027])
-    with pytest.raises(Refused, match="ROLE_NOT_ALLOWED"):
-        people.clerk(world).send(matter, recompute_deadlines={})
-    # The notice says what was expected, but that the 4th of January is off.
-    announce_2027(world, off=date(2027, 1, 4))
-    for item in ("01", "02"):
-        recompute(world, matter, item)
-    for _ in range(2):
-        people.intake(world).send(matter, recompute_deadlines={})
-    after = world.state(matter).deadlines
-    assert (after.provisional, list(after.provisional_years)) == (False, [])
-    assert after.promised.seconds > before.promised.seconds
-    assert world.kinds(matter).count("matter_deadlines_recomputed") == 1
-    finish(world, matter)
-    return matter
-
-
-@story
-def accepted_by_silence_when_the_years_calendar_is_there(world: World) -> str:
-    """No calendar was loaded for the new year, so the five days had no end; with it they have one, and pass."""
-    world.restart(WorkingCalendar.of(year for year in shipped_calendar().years if year.year != 2027))
-    world.advance_to("2026-12-28 09:00")
-    matter = hand_in(world, WINDOW)
-    assert not world.state(matter).HasField("acceptance_deadline")
-    world.restart(shipped_calendar())
-    announce_2027(world)
-    people.intake(world).send(matter, recompute_deadlines={})
-    assert world.state(matter).HasField("acceptance_deadline")
-    world.advance_to("2027-01-05 23:59")
-    assert status(world, matter) == "RECEIVED"
-    world.advance_to("2027-01-06 00:01")
-    state = world.state(matter)
-    assert (state.accepted_by, state.accepted_day) == (AcceptedBy.ACCEPTED_BY_SILENCE, "2026-12-28")
-    finish(world, matter)
-    return matter
-
-
-def announce_2027(world: World, off: date | None = None) -> None:
-    """The year's notice is out, and every service is started anew with it; it says what was expected, and one
-    day `off` more.
-    """
-    more = frozenset() if off is None else frozenset({off})
-    years = [
-        year if year.year != 2027 else replace(year, state="official", days_off=year.days_off | more)
-        for year in world.calendar.years
-    ]
-    world.restart(WorkingCalendar.of(years))
-
-
-def recompute(world: World, matter: str, item: str) -> None:
-    """A system asks for the deadlines to be worked out again."""
-    system = people.official(world, matter, item, "calendar", role=ActorRole.ACTOR_ROLE_SYSTEM)
-    system.send(recompute_deadlines={})

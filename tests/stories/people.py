@@ -211,6 +211,10 @@ class Official(Person):
         need = {"material_id": material_id, "reason": reason, "newly_visible_because": because}
         return self.send(request_correction={"needs": [need]})
 
+    def lift(self, reason: str = "按现有材料审查") -> Outcome:
+        """Take a correction back."""
+        return self.send(lift_correction={"reason": reason})
+
     def begin_special(self, kind: SuspensionReason, days: int, reason: str) -> Outcome:
         """Begin what does not count."""
         return self.send(begin_special_procedure={"kind": kind, "expected_days": days, "reason": reason})

@@ -1,7 +1,7 @@
 """The data-exchange platform of a story, and the calls to it: each department shares, or does not, as the story says.
 
 A department is in `ways`: "found" when it is not named, "refused", "not_found", "delayed" (asked again ten seconds
-later it has it) or "away".
+later it has it), "tomorrow" (a day later it has it) or "away".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from onematter.exchange.caller import request_id
 from onematter.exchange.v1.exchange_commands_pb2 import CallFailure, ExchangeCommand, RecordAnswer
 from onematter.exchange.v1.exchange_state_pb2 import SharingRequest, SharingState, SharingStatus
 
-DELAY_MS = 10_000
+_LATER_MS = {"delayed": 10_000, "tomorrow": 86_400_000}
 _OPEN = (SharingStatus.SHARING_STATUS_ASKED, SharingStatus.SHARING_STATUS_LATE)
 
 
@@ -56,7 +56,7 @@ class Platform:
         recorded = RecordAnswer(material_id=wanted.material_id, attempt=attempt)
         answer = recorded.answer
         way = self.ways.get(wanted.source, "found")
-        match "found" if way == "delayed" and request.attempts else way:
+        match "found" if way in _LATER_MS and request.attempts else way:
             case "found":
                 found = answer.found
                 found.issuer, found.number = wanted.source, f"{wanted.source}-0001"
@@ -68,8 +68,8 @@ class Platform:
                 answer.refused.reason, answer.refused.basis = "未列入共享目录", "有条件共享"
             case "not_found":
                 answer.not_found.reason = "查无此证"
-            case "delayed":
-                set_unix_ms(answer.delayed.until, now_unix_ms + DELAY_MS)
+            case "delayed" | "tomorrow":
+                set_unix_ms(answer.delayed.until, now_unix_ms + _LATER_MS[way])
                 answer.delayed.reason = "正在核对"
             case _:
                 recorded.ClearField("answer")

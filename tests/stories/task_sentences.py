@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tests.stories import words
 from tests.stories.words import Words, due, last_day
 
-from onematter.approval.v1.approval_commands_pb2 import CorrectionNeed, Decision, OpinionPosition
+from onematter.approval.v1.approval_commands_pb2 import CorrectionNeed, Decision, OpinionPosition, UnsharedMaterial
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent, OpinionsAsked, RuleReport, SiteVisited
 from onematter.common.v1.actor_pb2 import ActorRole
 from onematter.contracts.times import unix_ms
@@ -42,11 +42,28 @@ def _opened(say: Words, event: ApprovalEvent) -> str:
     if opened.outstanding_materials:
         until = f"，须于 {opened.supplement_until} 前补齐" if opened.supplement_until else ""
         parts.append(f"容缺：{say.materials(opened.outstanding_materials)}{until}。")
+    if opened.unshared_materials:
+        parts.append(f"{_unshared(say, opened.unshared_materials)}。")
     if opened.HasField("site_visit"):
         parts.append(f"已有联合勘验结论：{opened.site_visit.finding}。")
     if opened.HasField("opinions_asked"):
         parts.append(_asking(say, opened.opinions_asked))
     return "".join(parts)
+
+
+def _unshared(say: Words, materials: Iterable[UnsharedMaterial]) -> str:
+    told = "、".join(
+        f"{say.materials([one.material_id])}（{say.department(one.source)}掌握{'，尚缺' if one.awaited else ''}）"
+        for one in materials
+    )
+    return f"未能共享：{told}"
+
+
+def _lifted(say: Words, event: ApprovalEvent) -> str:
+    lifted = event.correction_lifted
+    asked = say.materials(lifted.material_ids)
+    told = f"{say.who(event.actor)} 撤回对 {say.item(event.item_id)} 的补正要求（{asked}）：{lifted.reason}"
+    return f"{told}，自 {lifted.day} 恢复计时，{due(lifted.deadlines)}。"
 
 
 def _asking(say: Words, asked: OpinionsAsked) -> str:
@@ -96,7 +113,8 @@ def _needs(say: Words, needs: Iterable[CorrectionNeed]) -> str:
 
 def _supplied(say: Words, event: ApprovalEvent) -> str:
     supplied = event.task_supplied
-    told = f"{say.item(event.item_id)} 收到材料：{say.materials(one.material_id for one in supplied.materials)}"
+    source = f"{say.department(supplied.source)}共享的" if supplied.source else ""
+    told = f"{say.item(event.item_id)} 收到{source}材料：{say.materials(one.material_id for one in supplied.materials)}"
     resumed = f"，自 {supplied.resumed_day} 恢复计时" if supplied.resumed_day else ""
     ends = f"，{due(supplied.deadlines)}" if supplied.HasField("deadlines") else ""
     return f"{told}{resumed}{ends}。"
@@ -127,8 +145,13 @@ def _extended(say: Words, event: ApprovalEvent) -> str:
 
 
 def _recomputed(say: Words, event: ApprovalEvent) -> str:
-    years = "、".join(str(year) for year in event.deadlines_recomputed.years)
-    return f"{years} 年放假安排公布，{say.item(event.item_id)} 重新计算{due(event.deadlines_recomputed.deadlines)}。"
+    told = event.deadlines_recomputed
+    years = "、".join(str(year) for year in told.years)
+    ends = f"重新计算{due(told.deadlines)}" if told.HasField("deadlines") else ""
+    opinions = "、".join(
+        f"{say.department(one.department)}须于 {last_day(unix_ms(one.deadline))} 前答复" for one in told.opinions
+    )
+    return f"{years} 年放假安排公布，{say.item(event.item_id)} {'，'.join(part for part in (ends, opinions) if part)}。"
 
 
 def _transferred(say: Words, event: ApprovalEvent) -> str:
@@ -199,7 +222,11 @@ SENTENCES: Mapping[str, Sentence] = {
     "task_overdue": _overdue,
     "task_transferred": _transferred,
     "correction_requested": _correction,
+    "correction_lifted": _lifted,
     "task_supplied": _supplied,
+    "unshared_noted": lambda say, event: (
+        f"{say.item(event.item_id)} {_unshared(say, event.unshared_noted.materials)}。"
+    ),
     "special_procedure_begun": _begun,
     "special_procedure_ended": _ended,
     "task_extended": _extended,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.stories import paths_acceptance, paths_promises, paths_results, paths_tasks  # noqa: F401
+from tests.stories import paths_acceptance, paths_promises, paths_results, paths_sharing, paths_tasks, paths_years  # noqa: F401
 from tests.stories.folding import check_replay
 from tests.stories.paths import STORIES, told
 from tests.stories.transcript import compare

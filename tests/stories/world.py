@@ -116,7 +116,8 @@ class Told:
 class World:
     """See this module's rules.
 
-    `chance` says whether a record stands in the log twice, and whether a commit whose answer was lost took place.
+    `chance` says whether a record stands in the log twice, and `commits`, which is the same unless it is set, whether
+    a commit whose answer was lost took place.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class World:
         self.now_unix_ms = instant(beginning)
         self.broker = JournalBroker(self.table, lambda: self.now_unix_ms, chance)
         self.mailbox, self.platform = Mailbox(), Platform()
-        self.chance, self.lenient, self.requests = chance, lenient, 0
+        self.commits, self.lenient, self.requests = chance, lenient, 0
         makers = self._makers()
         self.members = {
             deployment.name: self._member(deployment, makers[deployment.service](deployment.name), weather())
@@ -215,7 +216,7 @@ class World:
                 raise
             database = member.store.database
             for orphan in list(database.orphans):
-                database.settle(orphan, commit=self.chance())
+                database.settle(orphan, commit=self.commits())
         if member.unit.thrown is not None and not self.lenient:
             raise member.unit.thrown
 

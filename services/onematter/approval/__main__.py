@@ -9,14 +9,12 @@ from __future__ import annotations
 from functools import partial
 
 from onematter.approval import handlers, store
+from onematter.approval.figures import TaskFigures
 from onematter.approval.recomputing import commands_for, official_years
 from onematter.approval.servicer import SERVICE_NAME, ApprovalServicer, add_to
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
-from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
-from onematter.approval.v1.approval_state_pb2 import TasksState
 from onematter.backbone.program import Parts, Runtime, run
 from onematter.backbone.recomputing import Recomputing
-from onematter.backbone.service import Change
 from onematter.common.v1.actor_pb2 import Level
 
 
@@ -33,15 +31,9 @@ def build(runtime: Runtime) -> Parts:
     )
     # An item goes to a deployment of its own level, so the deployment's level is that of all its tasks.
     level = Level.Name(deployment.level).removeprefix("LEVEL_").lower()  # type: ignore[arg-type]
-    open_tasks = runtime.metrics["open_tasks"].labels(level)
-    overdue = runtime.metrics["overdue_tasks"]
-    by_rule = runtime.metrics["decisions_total"].labels(level, "true")
-    by_person = runtime.metrics["decisions_total"].labels(level, "false")
-
-    def observe(change: Change[TasksState, ApprovalEvent]) -> None:
-        event = change.event
-        if event is not None and event.WhichOneof("event") == "task_decided":
-            (by_rule if event.task_decided.automatic else by_person).inc()
+    items = (item for matter_type in runtime.catalogue.matter_types for item in matter_type.items)
+    departments = {item.department for item in items if item.level == deployment.level}
+    figures = TaskFigures(runtime.metrics, level, departments)
 
     async def ask(command: ApprovalCommand) -> None:
         topic = table.commands_topic(deployment.name)
@@ -58,17 +50,14 @@ def build(runtime: Runtime) -> Parts:
 
     async def gauge() -> None:
         now = runtime.clock.now_unix_ms()
-        ((waiting, past_promise, past_law),) = await runtime.queries.rows(store.COUNT_WAITING, (now, now))
-        open_tasks.set(waiting)
-        overdue.labels(level, "promised").set(past_promise)
-        overdue.labels(level, "legal").set(past_law)
+        figures.waiting(await runtime.queries.rows(store.COUNT_WAITING, (now, now)))  # type: ignore[arg-type]
         await recomputing.run(runtime.clock.today())
 
     return Parts(
         aggregate=handlers.aggregate(runtime.catalogue, runtime.calendar, table, deployment.name),
         add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
-        observe=observe,
+        observe=figures.decided,
         gauge=gauge,
     )
 

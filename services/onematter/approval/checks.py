@@ -7,6 +7,7 @@ Rule 3: a task is its department's and division's of now, which are the item's u
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 
 from onematter.approval.entries import check_day
@@ -66,6 +67,24 @@ def task_for(refusal: Refusal, state: TasksState, command: ApprovalCommand) -> T
     if task is None:
         refusal.add("item_id", Reason.REASON_TASK_UNKNOWN)
     return task
+
+
+def task_in_hand(refusal: Refusal, state: TasksState, command: ApprovalCommand, now_unix_ms: int) -> TaskState | None:
+    """Return the task of a command that only who has it may give, and only before its end: the actor belongs to its
+    department, and no colleague has claimed it. None when there is no such task.
+    """
+    task = task_for(refusal, state, command)
+    if task is not None:
+        check_actor(refusal, task, command.actor, now_unix_ms)
+        check_not_ended(refusal, task)
+        check_not_claimed_by_another(refusal, task, command.actor)
+    return task
+
+
+def check_rounds(refusal: Refusal, rounds: int, limit: int) -> None:
+    """Check that there may be one round more (see `limits`)."""
+    if rounds >= limit:
+        refusal.add("item_id", Reason.REASON_ROUNDS_EXHAUSTED, {"limit": str(limit)})
 
 
 def check_actor(refusal: Refusal, task: TaskState, actor: Actor, now_unix_ms: int) -> None:
@@ -137,10 +156,18 @@ def check_not_suspended(refusal: Refusal, task: TaskState) -> None:
         refusal.add("item_id", Reason.REASON_TASK_SUSPENDED, {"since": since})
 
 
-def check_nothing_outstanding(refusal: Refusal, task: TaskState) -> None:
-    """Check that what was to follow (容缺) is here; without it the item cannot be granted."""
-    if task.outstanding_materials:
-        parameters = {"material": ", ".join(task.outstanding_materials)}
+def check_running(refusal: Refusal, task: TaskState) -> None:
+    """Say why what was asked for cannot be ended: the clocks run, or stand still for something else."""
+    check_not_suspended(refusal, task)
+    if not has_ended(task) and task.status != TaskStatus.TASK_STATUS_SUSPENDED:
+        refusal.add("item_id", Reason.REASON_PERIOD_NOT_SUSPENDED)
+
+
+def check_nothing_outstanding(refusal: Refusal, task: TaskState, but_for: Collection[str] = ()) -> None:
+    """Check that what was to follow (容缺) is here, `but_for` what the grant need not wait for."""
+    outstanding = [one for one in task.outstanding_materials if one not in but_for]
+    if outstanding:
+        parameters = {"material": ", ".join(outstanding)}
         refusal.add("item_id", Reason.REASON_MATERIAL_OUTSTANDING, parameters)
 
 

@@ -15,21 +15,23 @@ from datetime import date
 
 from onematter.approval.checks import (
     check_actor,
-    check_not_claimed_by_another,
     check_not_ended,
+    check_rounds,
+    check_running,
     check_text,
     event_by,
     find,
     has_ended,
     task_for,
+    task_in_hand,
 )
 from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler, timer
+from onematter.approval.limits import MAX_SPECIAL_PROCEDURES
 from onematter.approval.reckoning import clocks_of, deadlines
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, BeginSpecialProcedure
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState, TaskStatus
 from onematter.backbone.reckoning import REASONS, object_to, rank_of
-from onematter.common.v1.actor_pb2 import ActorRole
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.common.v1.period_pb2 import Clock, Deadlines, PeriodFact, SuspensionReason, WarningColour
 from onematter.contracts.aggregate import Context, Effects, Refusal, SetTimer
@@ -60,12 +62,10 @@ def begin_special_procedure(
     refusal = Refusal("begin_special_procedure")
     asked = command.begin_special_procedure
     _check_procedure(refusal, asked)
-    task = task_for(refusal, state, command)
+    task = task_in_hand(refusal, state, command, context.now_unix_ms)
     if task is None:
         return refusal.outcome()
-    check_actor(refusal, task, command.actor, context.now_unix_ms)
-    check_not_ended(refusal, task)
-    check_not_claimed_by_another(refusal, task, command.actor)
+    check_rounds(refusal, task.special_procedures, MAX_SPECIAL_PROCEDURES)
     today = legal_date(context.now_unix_ms)
     if not has_ended(task):
         object_to(refusal, periods.check_suspension(clocks_of(desk, task).legal, today), "item_id")
@@ -88,17 +88,14 @@ def end_special_procedure(
     refusal = Refusal("end_special_procedure")
     result = command.end_special_procedure.result
     check_text(refusal, "end_special_procedure.result", result, MAX_REASON_CHARACTERS, Reason.REASON_FIELD_MISSING)
-    task = task_for(refusal, state, command)
+    task = task_in_hand(refusal, state, command, context.now_unix_ms)
     if task is None:
         return refusal.outcome()
-    check_actor(refusal, task, command.actor, context.now_unix_ms)
-    check_not_ended(refusal, task)
-    check_not_claimed_by_another(refusal, task, command.actor)
     today = legal_date(context.now_unix_ms)
     if task.HasField("special_procedure"):
         object_to(refusal, periods.check_resumption(clocks_of(desk, task).legal, today), "item_id")
-    elif not has_ended(task):
-        refusal.add("item_id", Reason.REASON_PERIOD_NOT_SUSPENDED)
+    else:
+        check_running(refusal, task)
     if refusal:
         return refusal.outcome()
     event = event_by(command.actor, task)
@@ -136,32 +133,6 @@ def extend_period(
     extended.reason = asked.reason
     extended.day = today.isoformat()
     extended.deadlines.CopyFrom(deadlines(clocks_of(desk, task, _extended(event)), desk.calendar))
-    return event
-
-
-def recompute_deadlines(
-    desk: Desk, state: TasksState, command: ApprovalCommand, context: Context
-) -> ApprovalEvent | CommandRefused | None:
-    """Work the deadlines out under the calendar that is loaded now; None when they are what they were."""
-    refusal = Refusal("recompute_deadlines")
-    task = task_for(refusal, state, command)
-    if command.actor.role != ActorRole.ACTOR_ROLE_SYSTEM:
-        refusal.add("actor.role", Reason.REASON_ROLE_NOT_ALLOWED, {"allowed": "SYSTEM"})
-    if task is None or refusal:
-        return refusal.outcome()
-    if has_ended(task):
-        return None
-    clocks = clocks_of(desk, task)
-    after, before = deadlines(clocks, desk.calendar), task.deadlines
-    if after == before:
-        return None
-    event = event_by(command.actor, task)
-    recomputed = event.deadlines_recomputed
-    # What is still provisional may be so otherwise than it was; what is no longer so is what became official.
-    firm = [year for year in before.provisional_years if year not in after.provisional_years]
-    recomputed.years.extend(firm or before.provisional_years)
-    recomputed.day = max(legal_date(context.now_unix_ms), clocks.legal.as_of).isoformat()
-    recomputed.deadlines.CopyFrom(after)
     return event
 
 
@@ -245,6 +216,7 @@ def evolve_begun(task: TaskState, event: ApprovalEvent) -> None:
     begun = event.special_procedure_begun
     task.special_procedure.CopyFrom(begun)
     task.special_procedure.ClearField("deadlines")
+    task.special_procedures += 1
     suspend(task, begun.day, begun.kind, begun.deadlines)
 
 
@@ -258,14 +230,6 @@ def evolve_extended(task: TaskState, event: ApprovalEvent) -> None:
     """Keep the extension."""
     task.period_facts.append(_extended(event))
     task.deadlines.CopyFrom(event.task_extended.deadlines)
-
-
-def evolve_recomputed(task: TaskState, event: ApprovalEvent) -> None:
-    """Keep the deadlines under another calendar."""
-    recomputed = event.deadlines_recomputed
-    fact = task.period_facts.add(day=recomputed.day)
-    fact.calendar_changed.years.extend(recomputed.years)
-    task.deadlines.CopyFrom(recomputed.deadlines)
 
 
 def evolve_warned(task: TaskState, event: ApprovalEvent) -> None:
@@ -332,7 +296,6 @@ DECIDE: dict[str, Handler] = {
     "begin_special_procedure": begin_special_procedure,
     "end_special_procedure": end_special_procedure,
     "extend_period": extend_period,
-    "recompute_deadlines": recompute_deadlines,
 }
 TIMERS: dict[str, TimerHandler] = {
     YELLOW: yellow_due,
@@ -344,10 +307,9 @@ EVOLVE: dict[str, Evolver] = {
     "special_procedure_begun": evolve_begun,
     "special_procedure_ended": evolve_ended,
     "task_extended": evolve_extended,
-    "deadlines_recomputed": evolve_recomputed,
     "task_warned": evolve_warned,
     "task_overdue": evolve_overdue,
 }
 REACT: dict[str, Reactor] = dict.fromkeys(
-    ("special_procedure_begun", "special_procedure_ended", "task_extended", "deadlines_recomputed"), react_moved
+    ("special_procedure_begun", "special_procedure_ended", "task_extended"), react_moved
 )

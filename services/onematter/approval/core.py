@@ -15,7 +15,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from onematter.approval import clocks, corrections, decisions, opening, opinions, people, pledges, visits
+from onematter.approval import (
+    clocks,
+    corrections,
+    decisions,
+    opening,
+    opinions,
+    people,
+    pledges,
+    recomputing,
+    sharing,
+    visits,
+)
 from onematter.approval.checks import find
 from onematter.approval.desk import Desk, Handler, TimerHandler
 from onematter.approval.fold import evolve, merged, react
@@ -24,13 +35,13 @@ from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.contracts.aggregate import Context, TimerDue, refuse
+from onematter.contracts.limits import MAX_TASK_COMMAND_BYTES
 from onematter.law.calendar import WorkingCalendar, open_ended
 from onematter.law.catalogue import Catalogue
 
 __all__ = ["Command", "Core", "FromIntake", "evolve", "react"]
 
 # Of what comes from outside: the longest opinion is 16,000 bytes, the rest is names.
-MAX_COMMAND_BYTES = 65_536
 
 DECIDE: Mapping[str, Handler] = merged(
     people.DECIDE,
@@ -40,10 +51,12 @@ DECIDE: Mapping[str, Handler] = merged(
     visits.DECIDE,
     decisions.DECIDE,
     pledges.DECIDE,
+    recomputing.DECIDE,
 )
 FROM_INTAKE: Mapping[str, Handler] = merged(
     opening.FROM_INTAKE,
     corrections.FROM_INTAKE,
+    sharing.FROM_INTAKE,
     opinions.FROM_INTAKE,
     visits.FROM_INTAKE,
     decisions.FROM_INTAKE,
@@ -99,8 +112,8 @@ class Core:
         if isinstance(command, TimerDue):
             return self._timer_due(state, command.name, context)
         name = command.WhichOneof("command") or ""
-        if command.ByteSize() > MAX_COMMAND_BYTES:
-            limit = {"max_bytes": str(MAX_COMMAND_BYTES)}
+        if command.ByteSize() > MAX_TASK_COMMAND_BYTES:
+            limit = {"max_bytes": str(MAX_TASK_COMMAND_BYTES)}
             return refuse(name, "command", Reason.REASON_COMMAND_TOO_LARGE, limit)
         handler = DECIDE.get(name)
         if handler is not None:

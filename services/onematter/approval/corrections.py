@@ -2,31 +2,34 @@
 
 Rule 1: everything is asked at once (一次性告知, 行政许可法 §32). What could be seen before is not asked again:
 from the second round on each need says what made it visible only then, also of what was asked before.
-Rule 2: what the government holds is never asked (国务院令716 §7), nor what an item of the same matter produces; nor
-what the item does not need in the applicant's situation.
-Rule 3: a correction ends when nothing that it asked is missing any more; then the clocks go on.
+Rule 2: what the government holds is never asked (国务院令716 §7), unless its holder did not share it (see `sharing`);
+nor what an item of the same matter produces, nor what the item does not need in the applicant's situation.
+Rule 3: a correction ends when nothing that it asked is missing any more, or when the department takes it back, since
+the law sets the applicant no time; then the clocks go on.
 Rule 4: outstanding materials may come until the promised deadline as it stood at the opening. That they did not is a
 fact, told once; without them the item cannot be granted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 
 from onematter.approval.checks import (
-    check_actor,
-    check_not_claimed_by_another,
-    check_not_ended,
+    check_rounds,
+    check_running,
     check_text,
     event_by,
     find,
     has_ended,
-    task_for,
+    task_in_hand,
 )
 from onematter.approval.clocks import MAX_REASON_CHARACTERS, react_moved, resume, resumed, suspend, suspended
 from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler, timer
 from onematter.approval.facts import facts_of
+from onematter.approval.limits import MAX_CORRECTIONS
 from onematter.approval.reckoning import clocks_of, deadlines
+from onematter.approval.sharing import may_be_asked, note_supplied
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, RequestCorrection
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState
@@ -52,12 +55,10 @@ def request_correction(
     refusal = Refusal("request_correction")
     asked = command.request_correction
     _check_content(refusal, asked)
-    task = task_for(refusal, state, command)
+    task = task_in_hand(refusal, state, command, context.now_unix_ms)
     if task is None:
         return refusal.outcome()
-    check_actor(refusal, task, command.actor, context.now_unix_ms)
-    check_not_ended(refusal, task)
-    check_not_claimed_by_another(refusal, task, command.actor)
+    check_rounds(refusal, len(task.corrections), MAX_CORRECTIONS)
     today = legal_date(context.now_unix_ms)
     if not has_ended(task):
         object_to(refusal, periods.check_suspension(clocks_of(desk, task).legal, today), "item_id")
@@ -70,6 +71,32 @@ def request_correction(
     requested.round = len(task.corrections) + 1
     requested.day = today.isoformat()
     requested.deadlines.CopyFrom(deadlines(clocks_of(desk, task, suspended(today, _CORRECTION)), desk.calendar))
+    return event
+
+
+def lift_correction(
+    desk: Desk, state: TasksState, command: ApprovalCommand, context: Context
+) -> ApprovalEvent | CommandRefused:
+    """Take back what the running correction still asks; the department goes on with what is there."""
+    refusal = Refusal("lift_correction")
+    reason = command.lift_correction.reason
+    check_text(refusal, "lift_correction.reason", reason, MAX_REASON_CHARACTERS, Reason.REASON_FIELD_MISSING)
+    task = task_in_hand(refusal, state, command, context.now_unix_ms)
+    if task is None:
+        return refusal.outcome()
+    today = legal_date(context.now_unix_ms)
+    if _in_correction(task):
+        object_to(refusal, periods.check_resumption(clocks_of(desk, task).legal, today), "item_id")
+    else:
+        check_running(refusal, task)
+    if refusal:
+        return refusal.outcome()
+    event = event_by(command.actor, task)
+    lifted = event.correction_lifted
+    lifted.material_ids.extend(task.corrections[-1].missing)
+    lifted.reason = reason
+    lifted.day = today.isoformat()
+    lifted.deadlines.CopyFrom(deadlines(clocks_of(desk, task, resumed(today)), desk.calendar))
     return event
 
 
@@ -88,6 +115,7 @@ def supply_task(desk: Desk, state: TasksState, command: ApprovalCommand, context
         event.actor.CopyFrom(command.actor)
     supplied = event.task_supplied
     supplied.materials.extend(materials)
+    supplied.source = command.supply_task.source
     here = {material.material_id for material in materials}
     if _in_correction(task) and here.issuperset(task.corrections[-1].missing):
         clocks = clocks_of(desk, task)
@@ -117,6 +145,12 @@ def evolve_requested(task: TaskState, event: ApprovalEvent) -> None:
     suspend(task, requested.day, _CORRECTION, requested.deadlines)
 
 
+def evolve_lifted(task: TaskState, event: ApprovalEvent) -> None:
+    """Note that nothing is asked any more, and let the clocks go on."""
+    del task.corrections[-1].missing[:]
+    resume(task, event.correction_lifted.day, event.correction_lifted.deadlines)
+
+
 def evolve_supplied(task: TaskState, event: ApprovalEvent) -> None:
     """Keep what came, in the place of what it replaces."""
     supplied = event.task_supplied
@@ -124,6 +158,7 @@ def evolve_supplied(task: TaskState, event: ApprovalEvent) -> None:
     kept = [material for material in task.supplied if material.material_id not in here]
     del task.supplied[:]
     task.supplied.extend([*kept, *supplied.materials])
+    note_supplied(task, supplied)
     outstanding = [material_id for material_id in task.outstanding_materials if material_id not in here]
     del task.outstanding_materials[:]
     task.outstanding_materials.extend(outstanding)
@@ -192,24 +227,31 @@ def _check_content(refusal: Refusal, asked: RequestCorrection) -> None:
 def _check_needs(refusal: Refusal, desk: Desk, task: TaskState, asked: RequestCorrection) -> None:
     """Check each need against what the item needs in the applicant's situation, and against the rounds before."""
     needs, known = _needs_of(desk, task)
+    unshared = may_be_asked(task)
     for position, need in enumerate(asked.needs[:MAX_NEEDS]):
         place, material_id = f"request_correction.needs[{position}]", need.material_id
         found = None if known is None else known.get(material_id)
         # Held is held, also where another item of the matter uses it.
         holding = needs.get(material_id)
-        if holding is not None and holding.source in ("shared", "produced"):
+        if holding is not None and _is_held(holding, unshared):
             found = holding
             held_by = holding.material.share_source or ", ".join(holding.produced_by)
             parameters = {"material": material_id, "held_by": held_by}
             refusal.add(f"{place}.material_id", Reason.REASON_MATERIAL_HELD_BY_GOVERNMENT, parameters)
         elif known is not None and found is None and material_id:
-            may_ask = [one for one, told in known.items() if told.source not in ("shared", "produced")]
-            refusal.add(f"{place}.material_id", Reason.REASON_MATERIAL_UNKNOWN, {"known": ", ".join(may_ask)})
+            may_ask = [one for one, told in known.items() if not _is_held(told, unshared)]
+            parameters = {"item": task.item_id, "known": ", ".join(may_ask)}
+            refusal.add(f"{place}.material_id", Reason.REASON_MATERIAL_UNKNOWN, parameters)
         if task.corrections and not need.newly_visible_because.strip():
             # What was sent is repeated only when the catalogue or an earlier round has the same word.
             told = {"material": material_id} if found or _was_asked(task, material_id) else {}
             field = f"{place}.newly_visible_because"
             refusal.add(field, Reason.REASON_CORRECTION_ALREADY_VISIBLE, told)
+
+
+def _is_held(need: Need, unshared: Collection[str]) -> bool:
+    """Tell whether the government holds it, or makes it, and it is not to be had from the applicant alone."""
+    return need.source in ("shared", "produced") and need.material.material_id not in unshared
 
 
 def _was_asked(task: TaskState, material_id: str) -> bool:
@@ -229,12 +271,17 @@ def _needs_of(desk: Desk, task: TaskState) -> tuple[dict[str, Need], dict[str, N
     return needs, {one: need for one, need in needs.items() if item.item_id in need.item_ids}
 
 
-DECIDE: dict[str, Handler] = {"request_correction": request_correction}
+DECIDE: dict[str, Handler] = {"lift_correction": lift_correction, "request_correction": request_correction}
 FROM_INTAKE: dict[str, Handler] = {"supply_task": supply_task}
 TIMERS: dict[str, TimerHandler] = {SUPPLEMENT: supplement_passed}
 EVOLVE: dict[str, Evolver] = {
+    "correction_lifted": evolve_lifted,
     "correction_requested": evolve_requested,
     "task_supplied": evolve_supplied,
     "supplement_overdue": evolve_supplement_overdue,
 }
-REACT: dict[str, Reactor] = {"correction_requested": react_moved, "task_supplied": react_supplied}
+REACT: dict[str, Reactor] = {
+    "correction_lifted": react_moved,
+    "correction_requested": react_moved,
+    "task_supplied": react_supplied,
+}

@@ -5,8 +5,9 @@ days (行政复议法 §20), a court within 6 months (行政诉讼法 §46); bot
 Rule 2: a grant hands over a document per certificate that the item produces, or the written decision (决定书) when it
 produces none. Its validity begins on the day of the decision, China time, and its last day is the one before the
 anniversary: five years from 2026-11-23 end with 2031-11-22, and those from a 29 February with 28 February.
-Rule 3: a grant waits for what it rests on: opinions, the joint site visit, materials that follow later (容缺). One on a
-pledge (告知承诺) waits neither for the visit nor for originals (class C): what was pledged is verified afterwards.
+Rule 3: a grant waits for what it rests on: opinions, the joint site visit, materials that follow later (容缺), and
+those that their holders did not share. One on a pledge (告知承诺) waits neither for the visit nor for originals (class
+C): what was pledged is verified afterwards.
 Rule 4: a rule of the catalogue grants only where nothing of that is to be waited for.
 """
 
@@ -16,20 +17,18 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from onematter.approval.checks import (
-    check_actor,
-    check_not_claimed_by_another,
-    check_not_ended,
     check_not_suspended,
     check_nothing_outstanding,
     check_text,
     department_of,
     division_of,
     event_by,
-    task_for,
+    task_in_hand,
 )
 from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler
 from onematter.approval.entries import check_day, check_entries, without_repeats
 from onematter.approval.opinions import check_opinions, conditions_of
+from onematter.approval.sharing import check_nothing_unshared
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, DecideTask, Decision, OpenTask
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent, TaskDecided
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState, TaskStatus
@@ -61,13 +60,10 @@ def decide_task(
     refusal = Refusal("decide_task")
     asked, now = command.decide_task, context.now_unix_ms
     valid_until = _check_content(refusal, asked, legal_date(now))
-    task = task_for(refusal, state, command)
+    task = task_in_hand(refusal, state, command, now)
     if task is None:
         return refusal.outcome()
-    check_actor(refusal, task, command.actor, now)
-    check_not_ended(refusal, task)
     check_not_suspended(refusal, task)
-    check_not_claimed_by_another(refusal, task, command.actor)
     types = desk.types_of(task)
     known = None if types is None else types[1]
     if asked.decision == _GRANT:
@@ -183,13 +179,13 @@ def _check_content(refusal: Refusal, asked: DecideTask, today: date) -> date | N
 def _check_ready(refusal: Refusal, task: TaskState, known: ItemType | None, now_unix_ms: int) -> None:
     """Check that what a grant rests on is there."""
     check_opinions(refusal, task, None if known is None else known.opinions, now_unix_ms)
-    if not _is_pledged(task, known):
+    pledged_for: set[str] = set()
+    if _is_pledged(task, known):
+        pledged_for = _originals_of(known)
+    else:
         check_visit(refusal, task, known)
-        check_nothing_outstanding(refusal, task)
-        return
-    originals = _originals_of(known)
-    if any(material_id not in originals for material_id in task.outstanding_materials):
-        check_nothing_outstanding(refusal, task)
+    check_nothing_outstanding(refusal, task, pledged_for)
+    check_nothing_unshared(refusal, task, pledged_for)
 
 
 def _is_pledged(task: TaskState, known: ItemType | None) -> bool:

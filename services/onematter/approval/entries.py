@@ -6,7 +6,7 @@ place in the list is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from onematter.common.v1.outcome_pb2 import Reason
@@ -35,6 +35,13 @@ def check_entries(refusal: Refusal, field: str, entries: Sequence[str], limit: i
         elif text in seen:
             refusal.add(place, Reason.REASON_FIELD_MALFORMED, {"rule": "distinct"})
         seen.add(text)
+
+
+def check_known(refusal: Refusal, field: str, departments: Sequence[str], table: Collection[str]) -> None:
+    """Check that each department stands in the catalogue's table; a catalogue without one cannot tell."""
+    for position, department in enumerate(departments[:MAX_ENTRIES]):
+        if table and department.strip() and department.strip() not in table:
+            refusal.add(f"{field}[{position}]", Reason.REASON_FIELD_MALFORMED, {"rule": "department"})
 
 
 def without_repeats(*lists: Sequence[str]) -> list[str]:

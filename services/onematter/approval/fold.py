@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from onematter.approval import clocks, corrections, decisions, opening, opinions, people, pledges, visits
+from onematter.approval import (
+    clocks,
+    corrections,
+    decisions,
+    opening,
+    opinions,
+    people,
+    pledges,
+    recomputing,
+    sharing,
+    visits,
+)
 from onematter.approval.checks import find
 from onematter.approval.desk import Evolver, Reactor
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
@@ -36,9 +47,18 @@ EVOLVE: Mapping[str, Evolver] = merged(
     visits.EVOLVE,
     decisions.EVOLVE,
     pledges.EVOLVE,
+    recomputing.EVOLVE,
+    sharing.EVOLVE,
 )
 REACT: Mapping[str, Reactor] = merged(
-    opening.REACT, clocks.REACT, corrections.REACT, opinions.REACT, visits.REACT, decisions.REACT, pledges.REACT
+    opening.REACT,
+    clocks.REACT,
+    corrections.REACT,
+    opinions.REACT,
+    visits.REACT,
+    decisions.REACT,
+    pledges.REACT,
+    recomputing.REACT,
 )
 
 _BEGINNINGS = ("task_opened", "task_decided")

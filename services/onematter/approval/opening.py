@@ -84,6 +84,7 @@ def _fill_opened(desk: Desk, opened: TaskOpened, opening: OpenTask, known: ItemT
         opened.outstanding_materials.extend(opening.outstanding_materials)
         until = corrections.supplement_until(unix_ms(opened.promised_deadline))
         opened.supplement_until = until.isoformat()
+    opened.unshared_materials.extend(opening.unshared_materials)
     opinions.ask_at_once(desk, opened, known, now_unix_ms)
 
 
@@ -120,10 +121,11 @@ def evolve_opened(task: TaskState, event: ApprovalEvent) -> None:
     task.division = opened.item.division
     task.deadlines.CopyFrom(opened.deadlines)
     task.outstanding_materials.extend(opened.outstanding_materials)
+    task.unshared_materials.extend(opened.unshared_materials)
     if opened.HasField("site_visit"):
         task.site_visit.CopyFrom(opened.site_visit)
     if opened.HasField("opinions_asked"):
-        opinions.note_asked(task, opened.opinions_asked)
+        opinions.note_asked(task, opened.opinions_asked, event.time)
 
 
 def evolve_recalled(task: TaskState, event: ApprovalEvent) -> None:  # noqa: ARG001

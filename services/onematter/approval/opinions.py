@@ -11,14 +11,16 @@ Rule 4: silence is no consent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from onematter.approval.checks import (
-    check_actor,
-    check_not_claimed_by_another,
     check_not_ended,
     check_not_suspended,
     check_role,
+    check_rounds,
     check_text,
     department_of,
     division_of,
@@ -26,11 +28,13 @@ from onematter.approval.checks import (
     find,
     has_ended,
     task_for,
+    task_in_hand,
 )
 from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler, timer
 from onematter.approval.entries import MAX_DEPARTMENT_CHARACTERS, check_entries, without_repeats
+from onematter.approval.limits import MAX_OPINIONS
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, AskOpinions, GiveOpinion, OpinionPosition
-from onematter.approval.v1.approval_events_pb2 import ApprovalEvent, OpinionsAsked, TaskOpened
+from onematter.approval.v1.approval_events_pb2 import ApprovalEvent, OpinionDeadline, OpinionsAsked, TaskOpened
 from onematter.approval.v1.approval_state_pb2 import OpinionState, TasksState, TaskState
 from onematter.common.v1.actor_pb2 import Actor
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
@@ -63,13 +67,11 @@ def ask_opinions(
     if not asked.departments:
         refusal.add("ask_opinions.departments", Reason.REASON_FIELD_MISSING)
     check_entries(refusal, "ask_opinions.departments", asked.departments, MAX_DEPARTMENT_CHARACTERS)
-    task = task_for(refusal, state, command)
+    task = task_in_hand(refusal, state, command, context.now_unix_ms)
     if task is None:
         return refusal.outcome()
-    check_actor(refusal, task, command.actor, context.now_unix_ms)
-    check_not_ended(refusal, task)
     check_not_suspended(refusal, task)
-    check_not_claimed_by_another(refusal, task, command.actor)
+    check_rounds(refusal, len(task.opinions) + len(asked.departments) - 1, MAX_OPINIONS)
     _check_departments(refusal, desk, task, asked)
     if refusal:
         return refusal.outcome()
@@ -156,15 +158,45 @@ def conditions_of(task: TaskState) -> list[str]:
     )
 
 
-def note_asked(task: TaskState, asked: OpinionsAsked) -> None:
-    """Keep who is asked; the task is changed in place."""
+def note_asked(task: TaskState, asked: OpinionsAsked, time: Timestamp) -> None:
+    """Keep who is asked, at `time`; the task is changed in place."""
+    day = legal_date(unix_ms(time)).isoformat()
     for department in asked.departments:
-        task.opinions.add(department=department, deadline=asked.deadline)
+        task.opinions.add(
+            department=department, deadline=asked.deadline, asked_day=day, provisional_years=asked.provisional_years
+        )
+
+
+def recomputed(desk: Desk, task: TaskState) -> list[OpinionDeadline]:
+    """Return the time of each department that is waited for, where under the calendar that is loaded now it is another
+    one, or is certain.
+    """
+    changed: list[OpinionDeadline] = []
+    for opinion in _awaited(task):
+        after = OpinionDeadline(department=opinion.department)
+        after.provisional_years.extend(_set_deadline(after.deadline, date.fromisoformat(opinion.asked_day), desk))
+        if after.deadline != opinion.deadline or after.provisional_years != opinion.provisional_years:
+            changed.append(after)
+    return changed
+
+
+def note_recomputed(task: TaskState, changed: Iterable[OpinionDeadline]) -> None:
+    """Keep the other times; the task is changed in place."""
+    for one in changed:
+        opinion = _latest(task, one.department)
+        assert opinion is not None, "a time for a department that was never asked"
+        opinion.deadline.CopyFrom(one.deadline)
+        opinion.provisional_years[:] = one.provisional_years
+
+
+def provisional_years(task: TaskState) -> list[int]:
+    """Return the years that are not official and on which the times of those who are waited for rest."""
+    return sorted({year for opinion in _awaited(task) for year in opinion.provisional_years})
 
 
 def evolve_asked(task: TaskState, event: ApprovalEvent) -> None:
     """Keep who is asked."""
-    note_asked(task, event.opinions_asked)
+    note_asked(task, event.opinions_asked, event.time)
 
 
 def evolve_given(task: TaskState, event: ApprovalEvent) -> None:
@@ -221,8 +253,14 @@ def _fill_asked(
 ) -> None:
     asked.departments.extend(departments)
     asked.question = question
-    last_day = end_of_period(legal_date(now_unix_ms), OPINION.days, desk.calendar, OPINION.kind).date
-    set_unix_ms(asked.deadline, due_unix_ms(last_day))
+    asked.provisional_years.extend(_set_deadline(asked.deadline, legal_date(now_unix_ms), desk))
+
+
+def _set_deadline(deadline: Timestamp, asked_day: date, desk: Desk) -> Sequence[int]:
+    """Set the time of who was asked on a day; return the years on which it rests and that are not official."""
+    end = end_of_period(asked_day, OPINION.days, desk.calendar, OPINION.kind)
+    set_unix_ms(deadline, due_unix_ms(end.date))
+    return desk.calendar.provisional_years(asked_day, end.date) if end.provisional else ()
 
 
 def _check_departments(refusal: Refusal, desk: Desk, task: TaskState, asked: AskOpinions) -> None:

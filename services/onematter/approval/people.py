@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from onematter.approval.checks import (
     check_actor,
-    check_not_claimed_by_another,
     check_not_ended,
     check_text,
     claimed_by_another,
@@ -19,6 +18,7 @@ from onematter.approval.checks import (
     has_ended,
     item_of,
     task_for,
+    task_in_hand,
 )
 from onematter.approval.clocks import MAX_REASON_CHARACTERS, resting_status
 from onematter.approval.desk import Desk, Evolver, Handler
@@ -87,12 +87,9 @@ def transfer_task(
     refusal = Refusal("transfer_task")
     asked = command.transfer_task
     check_text(refusal, "transfer_task.reason", asked.reason, MAX_REASON_CHARACTERS, Reason.REASON_FIELD_MISSING)
-    task = task_for(refusal, state, command)
+    task = task_in_hand(refusal, state, command, context.now_unix_ms)
     if task is None:
         return refusal.outcome()
-    check_actor(refusal, task, command.actor, context.now_unix_ms)
-    check_not_ended(refusal, task)
-    check_not_claimed_by_another(refusal, task, command.actor)
     _check_goal(refusal, desk, task, asked)
     if refusal:
         return refusal.outcome()

@@ -151,6 +151,8 @@ class ApprovalServicer(ApprovalServiceServicer):
         )
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
         for outcome in outcomes:
+            if isinstance(outcome, errors.Exhausted):
+                await errors.abort_exhausted(context, outcome)
             if isinstance(outcome, Unavailable):
                 await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(outcome), 2)
             if isinstance(outcome, TimeoutError):

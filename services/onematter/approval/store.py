@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from onematter.approval.checks import department_of, division_of, item_of
+from onematter.approval.recomputing import provisional_years
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState, TaskStatus
 from onematter.backbone.service import Change, Transaction
@@ -33,12 +34,12 @@ UPSERT: LiteralString = """
         claimed_by = excluded.claimed_by, provisional = excluded.provisional, task = excluded.task
 """
 
-# Those that wait, and of them those past their promised and past their legal deadline. One whose clocks stand still is
-# not overdue: its deadline is behind all others.
+# By department, those that wait, and of them those past their promised and past their legal deadline. One whose clocks
+# stand still is not overdue: its deadline is behind all others.
 COUNT_WAITING: LiteralString = """
-    SELECT count(*), count(*) FILTER (WHERE promised_deadline_unix_ms < %s),
+    SELECT department, count(*), count(*) FILTER (WHERE promised_deadline_unix_ms < %s),
            count(*) FILTER (WHERE legal_deadline_unix_ms < %s)
-    FROM tasks WHERE status IN (1, 2, 5)
+    FROM tasks WHERE status IN (1, 2, 5) GROUP BY department
 """
 
 # Tasks whose deadlines rest on a calendar that was not official, behind a place; the condition is that of an index.
@@ -116,7 +117,7 @@ def _row(matter_id: str, task: TaskState) -> tuple[object, ...]:
         unix_ms(deadlines.legal) if deadlines.HasField("legal") else NO_DEADLINE_UNIX_MS,
         task.opened.matter_code,
         task.claimed_by.principal,
-        deadlines.provisional,
+        deadlines.provisional or bool(provisional_years(task)),
         task.SerializeToString(),
     )
 

@@ -9,18 +9,15 @@ Rule 3: a visit is a fact, so a correction or a special procedure does not keep 
 from __future__ import annotations
 
 from onematter.approval.checks import (
-    check_actor,
-    check_not_claimed_by_another,
-    check_not_ended,
     check_text,
     department_of,
     event_by,
     find,
     has_ended,
-    task_for,
+    task_in_hand,
 )
 from onematter.approval.desk import Desk, Evolver, Handler, Reactor, TimerHandler
-from onematter.approval.entries import MAX_DEPARTMENT_CHARACTERS, check_day, check_entries, without_repeats
+from onematter.approval.entries import MAX_DEPARTMENT_CHARACTERS, check_day, check_entries, check_known, without_repeats
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, SiteVisit
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState
@@ -39,13 +36,10 @@ def record_site_visit(
     """Record a visit that took place; its task's department is among those that took part, named or not."""
     refusal = Refusal("record_site_visit")
     visit = command.record_site_visit.site_visit
-    task = task_for(refusal, state, command)
-    _check_content(refusal, visit, task, context.now_unix_ms)
+    task = task_in_hand(refusal, state, command, context.now_unix_ms)
+    _check_content(refusal, desk, visit, task, context.now_unix_ms)
     if task is None:
         return refusal.outcome()
-    check_actor(refusal, task, command.actor, context.now_unix_ms)
-    check_not_ended(refusal, task)
-    check_not_claimed_by_another(refusal, task, command.actor)
     if task.site_visit.passed:
         refusal.add("record_site_visit.site_visit", Reason.REASON_FIELD_MALFORMED, {"rule": "visit_passed"})
     if refusal:
@@ -95,10 +89,11 @@ def evolve_visited(task: TaskState, event: ApprovalEvent) -> None:
     task.site_visit.CopyFrom(event.site_visited.site_visit)
 
 
-def _check_content(refusal: Refusal, visit: SiteVisit, task: TaskState | None, now_unix_ms: int) -> None:
+def _check_content(refusal: Refusal, desk: Desk, visit: SiteVisit, task: TaskState | None, now_unix_ms: int) -> None:
     field = "record_site_visit.site_visit"
     check_text(refusal, f"{field}.finding", visit.finding, MAX_FINDING_CHARACTERS, Reason.REASON_FIELD_MISSING)
     check_entries(refusal, f"{field}.departments", visit.departments, MAX_DEPARTMENT_CHARACTERS)
+    check_known(refusal, f"{field}.departments", visit.departments, desk.catalogue.departments)
     if not visit.day:
         refusal.add(f"{field}.day", Reason.REASON_FIELD_MISSING)
         return

@@ -83,6 +83,25 @@ class Clock:
         return legal_date(self.now_unix_ms())
 
 
+class ClockRefused(ValueError):
+    """A test clock that may not be, or cannot be read; the text names the setting and says what it takes."""
+
+
+def clock_of(test_clock: Path | None, *, is_test: bool) -> Clock:
+    """Return a process's clock: the real one, unless a file moves the time. Raises ClockRefused."""
+    if test_clock is None:
+        return Clock()
+    if not is_test:
+        raise ClockRefused(
+            "ONEMATTER_TEST_CLOCK moves the time on which deadlines rest, and this is a production deployment "
+            "(ONEMATTER_ENVIRONMENT): take the test clock away, or declare a test with ONEMATTER_ENVIRONMENT=test"
+        )
+    try:
+        return MovedClock(test_clock)
+    except (OffsetMalformed, OSError) as error:
+        raise ClockRefused(f"ONEMATTER_TEST_CLOCK={test_clock}: {error}") from error
+
+
 class MovedClock(Clock):
     """The real time and the offset in a file, looked up at every use."""
 

@@ -3,6 +3,7 @@
 Rule 1: a servicer writes the record that a client would write to the topic, and waits for the kept outcome.
 Rule 2: one query a tick finds the outcomes of all who wait, on whichever replica they wait.
 Rule 3: queries read the owner's database and say which event they reflect.
+Rule 4: who waits is bounded: one more is told so at once, before anything is written.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from onematter.backbone import errors
 from onematter.backbone import ledger as books
-from onematter.backbone.errors import abort_invalid, abort_not_found
-from onematter.backbone.kafka import producer_settings
+from onematter.backbone.broker import DOORS_QUEUE_BYTES, producer_settings
+from onematter.backbone.errors import Exhausted, abort_invalid, abort_not_found
 from onematter.backbone.ports import Unavailable
 from onematter.backbone.requests import malformed_request
 from onematter.backbone.v1.ledger_pb2 import Ledger
@@ -36,6 +37,7 @@ from onematter.contracts.keys import partition_of
 from onematter.contracts.topics import TopicTable
 
 TICK_SECONDS = 0.01
+MAX_WAITING = 5000
 DEFAULT_DEADLINE_SECONDS = 30.0
 
 Wanted = tuple[str, str, str, bytes]
@@ -97,14 +99,21 @@ class Doors:
     """Writes commands and waits for their outcomes."""
 
     def __init__(
-        self, connection: KafkaConnection, table: TopicTable, queries: Queries, paused: Callable[[], bool]
+        self,
+        connection: KafkaConnection,
+        table: TopicTable,
+        queries: Queries,
+        paused: Callable[[], bool],
+        *,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
-        self._table, self._queries, self._paused = table, queries, paused
-        settings = producer_settings(connection, table.max_message_bytes)
+        self._table, self._queries, self._paused, self._max_waiting = table, queries, paused, max_waiting
+        settings = producer_settings(connection, table.max_message_bytes, DOORS_QUEUE_BYTES)
         self._producer = Producer({**settings, "delivery.report.only.error": False, "linger.ms": 0})
         self._stopped = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="doors-producer", daemon=True)
         self._waiting: dict[Wanted, list[asyncio.Future[Outcome]]] = {}
+        self._waiting_count = 0
         self._asked = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
 
@@ -135,12 +144,13 @@ class Doors:
         self, topic: str, key: str, message: Message, *, principal: str, request_id: str, context: Any
     ) -> Outcome:
         """The command's outcome. Ends the call itself on a refusal and on every trouble (see backbone.errors)."""
-        if self._table.topics[topic].kind == "submissions" and self._paused():
-            await errors.abort_retry(
-                context, grpc.StatusCode.RESOURCE_EXHAUSTED,
-                "hand-ins wait while accepted matters catch up; try again in 5 s, with the same request_id", 5,
-            )  # fmt: skip
         try:
+            if self._table.topics[topic].kind == "submissions" and self._paused():
+                raise Exhausted(
+                    "HAND_INS_WAIT",
+                    "hand-ins wait while accepted matters catch up; try again in 5 s, with the same request_id",
+                    5,
+                )
             outcome = await self.outcome(
                 topic, key, message, principal=principal, request_id=request_id, seconds=context.time_remaining()
             )
@@ -149,8 +159,10 @@ class Doors:
                 context, grpc.StatusCode.DEADLINE_EXCEEDED,
                 "no outcome yet; the command may stand: ask again with the same request_id",
             )  # fmt: skip
+        except Exhausted as error:
+            await errors.abort_exhausted(context, error)
         except Unavailable as error:
-            await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), 2)
+            await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), 2, "DEPENDENCY_AWAY")
         if outcome.HasField("refused"):
             await errors.abort_refused(context, outcome.refused)
         return outcome
@@ -161,7 +173,8 @@ class Doors:
         """The command's outcome, a refusal too; of what is not even sent, an outcome that nothing tells.
 
         `seconds`: how long to wait, at most and by default DEFAULT_DEADLINE_SECONDS. Raises TimeoutError when there is
-        none by then, Unavailable when a dependency is away; in both cases the command may stand.
+        none by then, Unavailable when a dependency is away; in both cases the command may stand. Raises Exhausted when
+        too many wait already.
         """
         value = message.SerializeToString(deterministic=True)
         malformed = malformed_request(message, len(value))
@@ -169,6 +182,13 @@ class Doors:
             return Outcome(principal=principal, request_id=request_id, matter_id=key, refused=malformed)
         seconds = DEFAULT_DEADLINE_SECONDS if seconds is None else min(seconds, DEFAULT_DEADLINE_SECONDS)
         wanted = (key, principal, request_id, hashlib.sha256(value).digest())
+        if self._waiting_count >= self._max_waiting:
+            raise Exhausted(
+                "OUTCOMES_EXHAUSTED",
+                f"{self._max_waiting} outcomes are waited for already; try again in 2 s, with the same request_id",
+                2,
+            )
+        self._waiting_count += 1
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(wanted, []).append(future)
         self._asked.set()
@@ -177,6 +197,7 @@ class Doors:
                 await self._write(topic, key, value, _type(message), request_id)
                 return await future
         finally:
+            self._waiting_count -= 1
             futures = self._waiting.get(wanted, [])
             if future in futures:
                 futures.remove(future)

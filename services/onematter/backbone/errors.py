@@ -3,8 +3,8 @@
 refused            FAILED_PRECONDITION   google.rpc.ErrorInfo, BadRequest (every violation), CommandRefused
 malformed request  INVALID_ARGUMENT      BadRequest
 not there          NOT_FOUND             ErrorInfo
-hand-ins wait      RESOURCE_EXHAUSTED    RetryInfo
-dependency away    UNAVAILABLE           RetryInfo
+too much at once   RESOURCE_EXHAUSTED    RetryInfo, ErrorInfo: which bound is reached (Exhausted)
+dependency away    UNAVAILABLE           RetryInfo, ErrorInfo
 no outcome yet     DEADLINE_EXCEEDED     the command stands; ask again with the same request_id
 """
 
@@ -19,9 +19,20 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason, Violation
-from onematter.contracts import reasons
+from onematter.contracts import not_found, reasons
 
 DOMAIN = "onematter"
+
+
+class Exhausted(Exception):
+    """A bound of the process is reached; nothing of the call was done. `reason` is the ErrorInfo's.
+
+    HAND_INS_WAIT, CALLS_EXHAUSTED, WATCHERS_EXHAUSTED, OUTCOMES_EXHAUSTED, CONTENTS_EXHAUSTED.
+    """
+
+    def __init__(self, reason: str, text: str, retry_seconds: int) -> None:
+        super().__init__(text)
+        self.reason, self.retry_seconds = reason, retry_seconds
 
 
 def _short(reason: int) -> str:
@@ -72,12 +83,19 @@ async def abort_invalid(context: Any, field: str, reason: int, **parameters: str
 
 
 async def abort_not_found(context: Any, what: str, field: str) -> NoReturn:
-    """NOT_FOUND; `what` is the kind of thing, as in "matter"."""
-    text = f"{field}: there is no such {what}; check the id, or wait until the hand-in is accepted"
+    """NOT_FOUND; `what` is the kind of thing, as in "matter" (see `contracts.not_found`)."""
+    text = f"{field}: {not_found.text(what, _language(context))}"
     info = ErrorInfo(reason=f"{what.upper().replace(' ', '_')}_NOT_FOUND", domain=DOMAIN, metadata={"field": field})
     await abort(context, grpc.StatusCode.NOT_FOUND, text, info)
 
 
-async def abort_retry(context: Any, code: grpc.StatusCode, text: str, seconds: int) -> NoReturn:
-    """RESOURCE_EXHAUSTED or UNAVAILABLE, with when to try again."""
-    await abort(context, code, text, RetryInfo(retry_delay=Duration(seconds=seconds)))
+async def abort_retry(context: Any, code: grpc.StatusCode, text: str, seconds: int, reason: str = "") -> NoReturn:
+    """RESOURCE_EXHAUSTED or UNAVAILABLE, with when to try again, and why."""
+    info = [ErrorInfo(reason=reason, domain=DOMAIN)] if reason else []
+    await abort(context, code, text, RetryInfo(retry_delay=Duration(seconds=seconds)), *info)
+
+
+async def abort_exhausted(context: Any, exhausted: Exhausted) -> NoReturn:
+    """RESOURCE_EXHAUSTED, with which bound is reached and when to try again."""
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    await abort_retry(context, code, str(exhausted), exhausted.retry_seconds, exhausted.reason)

@@ -10,6 +10,7 @@ from onematter.backbone.records import Sending
 
 # Room for key and headers beside the value in the broker's limit for a record.
 RECORD_OVERHEAD_BYTES = 4096
+TRACE_ID_LENGTH = 32
 
 
 class Oversized(ValueError):
@@ -51,3 +52,10 @@ class Finisher:
             assert kind is not None, "every member of an envelope's oneof is a message"
             known = self._types[type(message), member] = kind.full_name
         return known
+
+
+def trace_of(matter_id: str) -> str:
+    """A trace (W3C Trace Context) of its own for a matter that came without one: its id is the trace's."""
+    if len(matter_id) == TRACE_ID_LENGTH:
+        return f"00-{matter_id}-{matter_id[:16]}-00"
+    return ""

@@ -6,7 +6,10 @@ Rule 3: a lane has the same partition of every input topic, or the assignment is
 Rule 4: after a produce error the producer is thrown away; a new one sends the whole suffix again.
 Rule 5: while events lag, submissions wait.
 Rule 6: where nobody waits for the step, a batch gathers for a while: one write does for many records of a matter.
-Rule 7: a record's time is the broker's, shifted by the Clock; the real one shifts nothing.
+Rule 7: a batch is bounded in records and in bytes, and so is what librdkafka holds on either side (see `broker`).
+Rule 8: a batch is in the order of the broker's time over all its topics, so that what is read again, after a restore
+above all, is dealt with as it came about; while there is a backlog, batches gather for that.
+Rule 9: a record's time is the broker's, shifted by the Clock; the real one shifts nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +18,16 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    TIMESTAMP_LOG_APPEND_TIME,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Producer,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from onematter.backbone.broker import (
+    LOOP_QUEUE_BYTES,
+    admin_client,
+    consumer_settings,
+    identity_of,
+    producer_settings,
+    raise_if_lost,
+)
 from onematter.backbone.clock import Clock
 from onematter.backbone.ports import Identity, Unavailable, WrongCluster
 from onematter.backbone.records import DeadRecord, Record, Sending, headers_of, read
@@ -39,25 +40,10 @@ EVENTS_LAG_LOW = 500
 FLUSH_SECONDS = 10.0
 COMMIT_SECONDS = 1.0
 REGULATE_SECONDS = 0.25
-
-
-def producer_settings(connection: KafkaConnection, max_message_bytes: int) -> dict[str, Any]:
-    """Of every producer of ours: idempotent, in order, never giving a message up by itself, murmur2."""
-    return {
-        **connection.librdkafka(),
-        "enable.idempotence": True,
-        "acks": "all",
-        "message.timeout.ms": 0,
-        "linger.ms": 2,
-        "socket.nagle.disable": True,
-        "partitioner": "murmur2_random",
-        # Clients read with kafka-python, which by itself knows no compression but gzip, and that costs too much.
-        "compression.type": "none",
-        "queue.buffering.max.messages": 1_000_000,
-        "message.max.bytes": 2 * max_message_bytes,
-        "delivery.report.only.error": True,
-        "log_level": 3,
-    }
+# A batch ends behind the record that makes it as heavy as this; in memory a step takes several times as much.
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+FIRST_RECORDS = 16
+CATCH_UP_SECONDS = 0.25
 
 
 class _Message(Protocol):
@@ -71,6 +57,18 @@ class _Message(Protocol):
     def key(self) -> bytes | None: ...
     def value(self) -> bytes | None: ...
     def headers(self) -> Headers | None: ...
+    def __len__(self) -> int: ...
+
+
+def in_time(records: list[Record | DeadRecord]) -> list[Record | DeadRecord]:
+    """The records in the order of the broker's time; those of one partition stay as they stand, whatever its clock."""
+    latest: dict[tuple[str, int], int] = {}
+    times: list[int] = []
+    for record in records:
+        place = (record.topic, record.partition)
+        latest[place] = at = max(record.timestamp_unix_ms, latest.get(place, 0))
+        times.append(at)
+    return [records[number] for number in sorted(range(len(records)), key=times.__getitem__)]
 
 
 class KafkaLog:
@@ -97,19 +95,17 @@ class KafkaLog:
         self._started: list[TopicPartition] = []
         self._positions: dict[tuple[str, int], int] = {}
         self._committed_at = self._regulated_at = 0.0
+        self._catching_up = False
         self._failed = ""
         self._producer: Producer | None = None
-        self._admin = AdminClient({**connection.librdkafka(), "log_level": 3})
+        self._admin = admin_client(connection)
         self._own: Consumer | None = None
+        self.polled_at = time.monotonic()
         self.submissions_paused = False
         self.lag = 0
         self._consumer = Consumer(
             {
-                **connection.librdkafka(),
-                "group.id": f"onematter-{deployment}",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "error",
+                **consumer_settings(connection, f"onematter-{deployment}"),
                 "partition.assignment.strategy": "range",
                 "isolation.level": "read_committed",
                 "session.timeout.ms": 6000,
@@ -118,7 +114,6 @@ class KafkaLog:
                 "socket.nagle.disable": True,
                 "fetch.queue.backoff.ms": 50,
                 "queued.min.messages": 5000,
-                "log_level": 3,
             }
         )
         self._consumer.subscribe(
@@ -149,31 +144,25 @@ class KafkaLog:
         self._started = []
 
     def identity(self) -> Identity:
-        """Ids of the cluster and of the input topics."""
-        try:
-            admin: Any = self._admin
-            cluster = admin.describe_cluster(request_timeout=10).result()
-            topics = admin.describe_topics(TopicCollection(list(self._topics)), request_timeout=10)
-            ids = {name: str(future.result().topic_id) for name, future in topics.items()}
-        except KafkaException as error:
-            raise Unavailable(f"Kafka: {error.args[0]}") from error
-        return Identity(str(cluster.cluster_id), ids)
+        """Ids of the cluster, of the input topics and of the own events topic. Raises WrongCluster."""
+        return identity_of(self._admin, [*self._topics, self._events_topic], self._table)
 
     def poll(self, max_records: int, timeout_seconds: float) -> list[Record | DeadRecord]:
         """Read what is there, waiting for a first record only, and then as long as the batch gathers."""
+        self.polled_at = time.monotonic()
         first = self._consumer.poll(timeout_seconds)
         if self._refused:
             raise WrongCluster(self._refused)
         if first is None:
             self._housekeeping()
             return []
-        messages = cast("list[_Message]", [first, *self._consumer.consume(max_records - 1, self._gather_seconds)])
+        messages = self._gather(cast("_Message", first), max_records)
         records: list[Record | DeadRecord] = []
         shift_ms = self._clock.shift_ms
         for message in messages:
             error = message.error()
             if error is not None:
-                _raise_if_lost(error)
+                raise_if_lost(error)
                 continue
             kind, timestamp = message.timestamp()
             topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -183,7 +172,24 @@ class KafkaLog:
             legal_ms = timestamp + shift_ms
             records.append(read(topic, partition, offset, legal_ms, message.key(), message.value(), message.headers()))
         self._housekeeping()
-        return records
+        return in_time(records)
+
+    def _gather(self, first: _Message, max_records: int) -> list[_Message]:
+        """A batch that begins with `first`, until it is long enough, heavy enough, or has waited long enough."""
+        messages, size_bytes = [first], len(first)
+        waits = max(self._gather_seconds, CATCH_UP_SECONDS) if self._catching_up else self._gather_seconds
+        until = time.monotonic() + waits
+        while len(messages) < max_records and size_bytes < MAX_BATCH_BYTES:
+            # As many as there would be room for if the others were like these, and at first few.
+            room = (MAX_BATCH_BYTES - size_bytes) * len(messages) // max(1, size_bytes)
+            count = max(1, min(max_records - len(messages), max(FIRST_RECORDS, len(messages)), room))
+            more = cast("list[_Message]", self._consumer.consume(count, max(0.0, until - time.monotonic())))
+            messages += more
+            size_bytes += sum(map(len, more))
+            if len(more) < count:
+                self._catching_up = False
+                break
+        return messages
 
     def _housekeeping(self) -> None:
         now = time.monotonic()
@@ -232,9 +238,11 @@ class KafkaLog:
     def start(self, offsets: Mapping[int, Mapping[str, int]]) -> None:
         """Consume from the database's offsets."""
         self._assigned = None
+        self._catching_up = True
         self.submissions_paused = False
         self._started = [
-            TopicPartition(topic, lane, known.get(topic, OFFSET_BEGINNING))
+            # From 0 and not from what is left: a topic that has lost its beginning is an error.
+            TopicPartition(topic, lane, known.get(topic, 0))
             for lane, known in offsets.items()
             for topic in self._topics
         ]
@@ -251,12 +259,13 @@ class KafkaLog:
             self._failed = ""
             self._producer = Producer(
                 {
-                    **producer_settings(self._connection, self._table.max_message_bytes),
+                    **producer_settings(self._connection, self._table.max_message_bytes, LOOP_QUEUE_BYTES),
                     "error_cb": self._on_error,
                     "on_delivery": self._on_delivery,
                 }
             )
         producer = self._producer
+        until = time.monotonic() + FLUSH_SECONDS
         for sending in sendings:
             while True:
                 try:
@@ -270,6 +279,8 @@ class KafkaLog:
                     break
                 except BufferError:
                     producer.poll(0.1)
+                    if time.monotonic() > until:
+                        self._failed = self._failed or "records were not acknowledged in time"
                     self._raise_if_failed()
         producer.poll(0)
 
@@ -314,18 +325,23 @@ class KafkaLog:
         if self._own is None:
             self._own = Consumer(
                 {
-                    **self._connection.librdkafka(),
-                    "group.id": f"onematter-{self.deployment}-own-events",
-                    "enable.auto.commit": False,
-                    "auto.offset.reset": "earliest",
+                    **consumer_settings(self._connection, f"onematter-{self.deployment}-own-events"),
+                    "queued.min.messages": 5000,
                     "enable.partition.eof": True,
-                    "log_level": 3,
                 }
             )
         self._own.assign([TopicPartition(self._events_topic, lane, start)])
+        try:
+            yield from self._read_own(self._own, lane, end)
+        finally:
+            # Or it would go on reading ahead.
+            self._own.unassign()
+
+    @staticmethod
+    def _read_own(own: Consumer, lane: int, end: int) -> Iterable[Record]:
         quiet = 0
         while quiet < 10:
-            message = cast("_Message | None", self._own.poll(1.0))
+            message = cast("_Message | None", own.poll(1.0))
             if message is None:
                 quiet += 1
                 continue
@@ -333,6 +349,7 @@ class KafkaLog:
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
                     return
+                raise_if_lost(error)
                 raise Unavailable(f"Kafka: {error.str()}")
             quiet = 0
             record = read(
@@ -344,13 +361,3 @@ class KafkaLog:
             if message.offset() >= end - 1:
                 return
         raise Unavailable("Kafka: own events could not be read in time")
-
-
-def _raise_if_lost(error: KafkaError) -> None:
-    if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-        raise WrongCluster(
-            f"the database's offsets are not in the topic any more ({error.str()}); records were deleted, or the "
-            "database is from another cluster"
-        )
-    if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-        raise Unavailable(f"Kafka: {error.str()}")

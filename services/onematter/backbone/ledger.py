@@ -11,7 +11,7 @@ from enum import Enum
 
 from onematter.backbone.records import Record
 from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream, SentStream, Timer
-from onematter.common.v1.outcome_pb2 import Outcome
+from onematter.common.v1.outcome_pb2 import Outcome, StreamPosition
 
 DIGEST_LENGTH = 8
 _UNKNOWN = bytes(DIGEST_LENGTH)
@@ -74,6 +74,17 @@ def sent(ledger: Ledger, topic: str) -> SentStream:
         if stream.topic == topic:
             return stream
     return ledger.sent.add(topic=topic)
+
+
+def is_ahead(ledger: Ledger, deployment: str, asked: StreamPosition) -> bool:
+    """Whether the place of a record that is answered lies beyond what `deployment` remembers to have sent.
+
+    So it is after a restore behind a step of which the commands were delivered and the events were not: the cause is
+    read again, but the answer may be read before it.
+    """
+    if asked.writer != deployment:
+        return False
+    return asked.sequence > next((s.last_sequence for s in ledger.sent if s.topic == asked.topic), 0)
 
 
 def find_outcome(ledger: Ledger, principal: str, request_id: str, digest: bytes) -> Outcome | None:

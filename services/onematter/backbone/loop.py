@@ -1,7 +1,8 @@
 """Runs a worker in a thread of its own: progress, readiness, waiting while a dependency is away.
 
 Rule 1: a dependency that is down stops the loop, not the process: it polls with nothing started, and tries again.
-Rule 2: liveness is the loop's progress; readiness is that lanes are served and dependencies answer.
+Rule 2: liveness is the loop's progress, that is, that it polls; readiness is that lanes are served and dependencies
+answer. A step that hangs, in the database or anywhere else, turns liveness red and nothing else.
 Rule 3: what cannot heal by waiting (another cluster, topics made anew) ends the process with its reason.
 """
 
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from onematter.backbone.cache import DEFAULT_AGGREGATES
 from onematter.backbone.clock import Clock
 from onematter.backbone.kafka import KafkaLog
 from onematter.backbone.metrics import Metrics
@@ -26,7 +28,6 @@ from onematter.backbone.worker import Phase, Worker
 logger = logging.getLogger("onematter.loop")
 
 MAX_BACKOFF_SECONDS = 5.0
-STALLED_SECONDS = 120.0
 
 
 class MetricsObserver:
@@ -77,32 +78,37 @@ class Loop(threading.Thread):
         observe: Callable[[Change[Any, Any]], None] | None = None,
         on_fatal: Callable[[str], None],
         clock: Clock | None = None,
+        cached_aggregates: int = DEFAULT_AGGREGATES,
+        stalled_seconds: float = 120,
     ) -> None:
         super().__init__(name="loop", daemon=True)
         self._unit, self._make_log, self._store, self._metrics = unit, log, store, metrics
         self._observer = MetricsObserver(metrics, unit, observe)
         self._max_batch, self._on_fatal = max_batch, on_fatal
         self._clock = clock or Clock()
+        self._cached_aggregates, self._stalled_seconds = cached_aggregates, stalled_seconds
         self._stopping = threading.Event()
-        self._progress = time.monotonic()
+        self._began = time.monotonic()
         self._log: KafkaLog | None = None
         self.ready = False
         self.flushed = True
 
     @property
     def alive(self) -> bool:
-        """Whether the loop makes progress."""
-        return self.is_alive() and time.monotonic() - self._progress < STALLED_SECONDS
+        """Whether the loop makes progress; before its start it is not late yet."""
+        polled_at = self._began if self._log is None else self._log.polled_at
+        return (self.is_alive() or self.ident is None) and time.monotonic() - polled_at < self._stalled_seconds
 
     @property
     def paused(self) -> bool:
         """Whether hand-ins wait."""
         return self._log is not None and self._log.submissions_paused
 
-    def stop(self) -> None:
-        """Finish the step in hand, leave the group, end."""
+    def stop(self, seconds: float | None = None) -> bool:
+        """Finish the step in hand, commit and send it, leave the group, end; returns whether it did so in time."""
         self._stopping.set()
-        self.join()
+        self.join(seconds)
+        return not self.is_alive()
 
     def run(self) -> None:
         """The thread."""
@@ -122,16 +128,15 @@ class Loop(threading.Thread):
     def _run(self, log: KafkaLog) -> None:
         worker = Worker(
             self._unit, log, self._store, self._observer,
-            clock_unix_ms=self._clock.now_unix_ms, max_batch=self._max_batch,
+            clock_unix_ms=self._clock.now_unix_ms, max_batch=self._max_batch, cached_aggregates=self._cached_aggregates,
         )  # fmt: skip
         backoff = 0.1
         while not (self._stopping.is_set() and worker.phase in (Phase.POLL, Phase.TAKE)):
-            self._progress = time.monotonic()
             try:
                 if worker.phase is Phase.POLL:
                     self._observer.began = time.monotonic()
                 took = worker.advance(0.1)
-                if took is Phase.TAKE:
+                if took is Phase.TAKE and worker.phase is Phase.POLL:
                     self._set_ready(True, worker)
                 if took is not Phase.POLL:
                     backoff = 0.1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -29,6 +30,9 @@ class Metric:
 
 
 METRICS = (
+    Metric(
+        "onematter_build_info", "gauge", "1, for each process: what runs there.", ("service", "deployment", "version")
+    ),
     Metric("onematter_records_total", "counter", "Records dealt with, by what came of them.", ("outcome",)),
     Metric("onematter_events_total", "counter", "Events published, by type.", ("type",)),
     Metric("onematter_step_duration_seconds", "histogram", "Time of one step, from poll to commit.", (), STEP_SECONDS),
@@ -61,14 +65,17 @@ METRICS = (
         "onematter_self_audits_total", "counter", "Sealed matters that the archive worked out again, by result.",
         ("result",), (), ("archive",),
     ),
-    Metric("onematter_open_tasks", "gauge", "Tasks that wait for a person, by level.", ("level",), (), ("approval",)),
     Metric(
-        "onematter_overdue_tasks", "gauge", "Tasks past a deadline that wait for a person, by level and clock.",
-        ("level", "clock"), (), ("approval",),
+        "onematter_open_tasks", "gauge", "Tasks that wait for a person, by level and department.",
+        ("level", "department"), (), ("approval",),
     ),
     Metric(
-        "onematter_decisions_total", "counter", "Decisions, by level and by rule or person.",
-        ("level", "automatic"), (), ("approval",),
+        "onematter_overdue_tasks", "gauge", "Tasks past a deadline that wait for a person, by whose and by clock.",
+        ("level", "department", "clock"), (), ("approval",),
+    ),
+    Metric(
+        "onematter_decisions_total", "counter", "Decisions, by level, department and by rule or person.",
+        ("level", "department", "automatic"), (), ("approval",),
     ),
     Metric(
         "onematter_notices_total", "counter", "Notices by kind and result.", ("kind", "result"), (), ("notification",)
@@ -101,11 +108,14 @@ METRICS = (
 class Metrics:
     """The metrics of one service in a registry of their own, by name without the prefix."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, deployment: str = "") -> None:
+        """`deployment`: its name; that of the service when there is only one."""
         self.registry = CollectorRegistry()
         self._collectors: Mapping[str, Any] = {
             metric.name: _collector(metric, self.registry) for metric in METRICS if service in metric.services
         }
+        if "onematter_build_info" in self._collectors:
+            self["build_info"].labels(service, deployment or service, version("onematter")).set(1)
 
     def __getitem__(self, name: str) -> Any:
         """The collector of `onematter_<name>`. Raises KeyError for what the table doesn't declare."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from onematter.backbone.records import DeadRecord, Record, Sending
-from onematter.backbone.step import LaneRow, ParkedRow, Step, TimerRow
+from onematter.backbone.step import LaneRow, Letter, OperationRow, ParkedRow, Step, TimerRow
 
 
 class Unavailable(Exception):
@@ -29,10 +29,11 @@ class WrongCluster(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which cluster and which topics the offsets belong to."""
+    """Which cluster and which topics the offsets belong to, and over how many partitions matters are keyed."""
 
     cluster_id: str
     topic_ids: Mapping[str, str]
+    partitions: int = 0
 
 
 class Log(Protocol):
@@ -120,4 +121,17 @@ class Store(Protocol):
 
     def replays(self, lanes: Sequence[int], limit: int) -> list[ParkedRow]:
         """Parked records with an action, in their order."""
+        ...
+
+    def operations(self, lanes: Sequence[int], limit: int) -> list[OperationRow]:
+        """What operators ask and is not carried out to its end, in the order in which it was asked."""
+        ...
+
+    def waiting(self, operation: OperationRow, limit: int) -> list[ParkedRow]:
+        """The parked records of the stream that an operation is about, in their order, `limit` at most. Empty when its
+        record is not parked."""
+        ...
+
+    def letter(self, operation: OperationRow) -> Letter | None:
+        """What became of the record that an operation is about; None when it was never parked, or still is."""
         ...

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from onematter.backbone import catalogue_files, revision
+from onematter.backbone.calls import Calls
 from onematter.backbone.clock import Clock
 from onematter.backbone.doors import Doors, Queries
 from onematter.backbone.http import HealthServer
@@ -42,7 +44,11 @@ from onematter.law.catalogue import Catalogue
 
 logger = logging.getLogger("onematter")
 
-MAX_GRPC_MESSAGE_BYTES = 32 * 1024 * 1024
+# A command has at most 256 KiB, a chunk of a content 1 MiB.
+MAX_GRPC_MESSAGE_BYTES = 4 * 1024 * 1024
+# Of the grace: what closing connections may take at the end, and what calls in hand may take of the rest.
+LAST_SECONDS = 2.0
+CALLS_SHARE = 0.6
 GAUGE_SECONDS = 2.0
 GC_ALLOCATIONS = 200_000
 GATHERED_BATCHES = 4
@@ -88,12 +94,17 @@ def run(service: str, build: Callable[[Runtime], Parts]) -> None:
             stream=sys.stderr,
         )
         _collect_seldom()
-        code = asyncio.run(_serve(service, settings, build))
+        asyncio.run(_until_the_end(service, settings, build))
     except (SettingMissing, SettingWrong, revision.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
         print(f"onematter.{service}: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+async def _until_the_end(service: str, settings: Settings, build: Callable[[Runtime], Parts]) -> None:
+    code = await _serve(service, settings, build)
     logging.shutdown()
-    # All is flushed and closed; taking down librdkafka's clients one by one would cost seconds of every restart.
+    # All is flushed and closed; taking down librdkafka's clients one by one would cost seconds of every restart. Here,
+    # while signals are still ours: one more would end the process as if it had failed.
     os._exit(code)
 
 
@@ -105,6 +116,7 @@ def _collect_seldom() -> None:
 
 
 async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Parts]) -> int:
+    ending = End()
     clock = settings.clock()
     topics = table()
     deployment = topics.deployments.get(settings.deployment)
@@ -113,16 +125,19 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
             f"ONEMATTER_DEPLOYMENT={settings.deployment} is no {service} deployment of topics.toml; have "
             + ", ".join(d.name for d in topics.deployments.values() if d.service == service)
         )
-    await _wait_for_schema(settings, deployment)
-    catalogue = catalogue_files.load_catalogue(settings.catalogue_dir)
-    calendar = catalogue_files.load_calendar(settings.calendar_dir)
-    metrics = Metrics(service)
-    ending = End()
+    metrics = Metrics(service, deployment.name)
+    health = Health()
     async with AsyncExitStack() as stack:
+        http = HealthServer(settings.metrics_address, metrics, health.alive, health.ready)
+        stack.callback(http.stop)
+        if not await _schema_is_there(settings, deployment, ending):
+            return 0
+        catalogue = catalogue_files.load_catalogue(settings.catalogue_dir)
+        calendar = catalogue_files.load_calendar(settings.calendar_dir)
         queries = Queries(settings.database, deployment.schema)
         await queries.open()
         stack.push_async_callback(queries.close)
-        doors = Doors(settings.kafka, topics, queries, lambda: loop.paused)
+        doors = Doors(settings.kafka, topics, queries, lambda: loop.paused, max_waiting=settings.max_waiting)
         doors.start()
         stack.push_async_callback(doors.stop)
         parts = build(Runtime(settings, deployment, topics, catalogue, calendar, doors, queries, metrics, clock))
@@ -135,22 +150,57 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
             observe=parts.observe,
             on_fatal=ending.fail,
             clock=clock,
+            cached_aggregates=settings.cached_aggregates,
+            stalled_seconds=settings.stalled_seconds,
         )
-        http = HealthServer(settings.metrics_address, metrics, lambda: loop.alive, lambda: loop.ready)
-        stack.callback(http.stop)
-        server, probe = await _grpc_server(settings, parts, queries, metrics)
-        stack.push_async_callback(server.stop, 5)
+        health.loop = loop
+        calls = Calls(settings.max_calls, settings.max_watchers)
+        server, probe = await _grpc_server(settings, parts, queries, metrics, calls)
+        stack.push_async_callback(server.stop, LAST_SECONDS)
         loop.start()
-        stack.push_async_callback(asyncio.to_thread, loop.stop)
         logger.info("%s: gRPC %s, metrics http://%s/metrics", deployment.name, settings.grpc_address, http.address)
         gauges = asyncio.create_task(_gauges(loop, parts, queries, metrics, probe, clock))
         stack.callback(gauges.cancel)
         if parts.background is not None:
             stack.push_async_callback(_end, asyncio.create_task(_in_background(parts.background, ending)))
         await ending.wait()
+        health.draining = True
+        await probe.enter_graceful_shutdown()
+        await _drain(loop, calls, settings.grace_seconds, ending)
     if ending.reason:
         print(f"onematter.{service}: {ending.reason}", file=sys.stderr)
     return 1 if ending.reason else 0
+
+
+async def _drain(loop: Loop, calls: Calls, grace_seconds: float, ending: End) -> None:
+    """Answer the calls in hand and take no more; then finish the step in hand, and leave the group.
+
+    Callers wait for outcomes that the loop brings, so the loop stops last. Whatever is not done in the grace is safe to
+    leave: the outbox has what is not sent, a command stands on its topic, and its sender asks again.
+    """
+    until = time.monotonic() + grace_seconds - LAST_SECONDS
+    fatal = bool(ending.reason)
+    answered = await calls.drain(0 if fatal else (until - time.monotonic()) * CALLS_SHARE)
+    if not answered and not fatal:
+        logger.warning("%d calls were not answered in time; they get UNAVAILABLE", calls.in_hand)
+    if not await asyncio.to_thread(loop.stop, max(1.0, until - time.monotonic())) and not fatal:
+        ending.fail(f"the loop did not end within {grace_seconds:.0f} s; what it had in hand is done at the next start")
+
+
+class Health:
+    """What probes are told: before there is a loop, that the process waits for its database and is not ready."""
+
+    def __init__(self) -> None:
+        self.loop: Loop | None = None
+        self.draining = False
+
+    def alive(self) -> bool:
+        """Whether it makes progress. While it drains its grace is the bound, and no probe's."""
+        return self.draining or self.loop is None or self.loop.alive
+
+    def ready(self) -> bool:
+        """Whether it is to be given work."""
+        return self.loop is not None and self.loop.ready and not self.draining
 
 
 async def _in_background(work: Callable[[], Coroutine[Any, Any, None]], ending: End) -> None:
@@ -184,27 +234,40 @@ class End:
         self.reason = reason
         self._loop.call_soon_threadsafe(self._event.set)
 
+    @property
+    def asked(self) -> bool:
+        """Whether it was asked for."""
+        return self._event.is_set()
+
     async def wait(self) -> None:
         """Until the end is asked for."""
         await self._event.wait()
 
 
-async def _wait_for_schema(settings: Settings, deployment: Deployment) -> None:
-    """A database that is away at start is waited for; one of another version is an error."""
-    while True:
+async def _schema_is_there(settings: Settings, deployment: Deployment, ending: End) -> bool:
+    """A database that is away at start is waited for; one of another version is an error. False: the end came first."""
+    while not ending.asked:
         try:
-            return await asyncio.to_thread(revision.check, settings.database, deployment)
+            await asyncio.to_thread(revision.check, settings.database, deployment)
+            return True
         except Unavailable:
             logger.warning("waiting for PostgreSQL")
-            await asyncio.sleep(1)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ending.wait(), 1)
+    return False
 
 
 async def _grpc_server(
-    settings: Settings, parts: Parts, queries: Queries, metrics: Metrics
+    settings: Settings, parts: Parts, queries: Queries, metrics: Metrics, calls: Calls
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     server = grpc.aio.server(
-        interceptors=[Edge(metrics)],
-        options=[("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_BYTES), ("grpc.so_reuseport", 0)],
+        interceptors=[Edge(metrics, calls)],
+        options=[
+            ("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_BYTES),
+            # Of one connection: what is beyond it waits at the client, and takes nothing here.
+            ("grpc.max_concurrent_streams", 2 * (settings.max_calls + settings.max_watchers)),
+            ("grpc.so_reuseport", 0),
+        ],
     )
     parts.add_servicers(server)
     operations_service_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(queries), server)

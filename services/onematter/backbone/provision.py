@@ -1,6 +1,6 @@
 """`python -m onematter.backbone.provision`: make the topics and bring every schema up to date. Idempotent.
 
-Refuses topics that exist with another number of partitions or with senders' times, naming the way out.
+Refuses topics that exist in another shape than the table's (see `broker`), naming the way out, and makes none then.
 """
 
 # The library does not type what its admin client gives back.
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import NewTopic
 
 from onematter.backbone import revision
+from onematter.backbone.broker import admin_client, topic_settings, wrong_partitions, wrong_settings
 from onematter.backbone.ports import Unavailable
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection
 from onematter.contracts.topics import Topic, TopicTable, table
@@ -27,50 +29,94 @@ class TopicMismatch(Exception):
     """A topic exists in a shape that breaks the unit of work."""
 
 
-def provision_topics(connection: KafkaConnection, topics: TopicTable, replication_factor: int = 1) -> list[str]:
-    """Create the topics that are absent; returns their names. Raises TopicMismatch."""
-    admin = AdminClient({**connection.librdkafka(), "log_level": 3})
+@dataclass(frozen=True, slots=True)
+class Durability:
+    """On how many brokers a record is, and on how many it must be before it counts as written.
+
+    None: nobody said, so topics that are there are taken as they are, and new ones get one replica and the broker's
+    own minimum.
+    """
+
+    replicas: int | None = None
+    min_insync_replicas: int | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Durability:
+        """KAFKA_REPLICATION_FACTOR and KAFKA_MIN_INSYNC_REPLICAS. Raises ValueError."""
+        return cls(_count(environment, "KAFKA_REPLICATION_FACTOR"), _count(environment, "KAFKA_MIN_INSYNC_REPLICAS"))
+
+
+def _count(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 100):
+        raise ValueError(f"{name} is a whole number from 1 to 99, not {text[:10]!r}")
+    return int(text) if text else None
+
+
+def provision_topics(
+    connection: KafkaConnection, topics: TopicTable, durability: Durability | None = None
+) -> list[str]:
+    """Create the topics that are absent; returns their names. Never alters or deletes one. Raises TopicMismatch."""
+    wanted = durability or Durability()
+    admin = admin_client(connection)
     present = admin.list_topics(timeout=30).topics
-    for name in topics.topics:
-        if name in present and len(present[name].partitions) != topics.partitions:
-            raise TopicMismatch(
-                f"topic {name} has {len(present[name].partitions)} partitions, the table says {topics.partitions}; "
-                "set ONEMATTER_PARTITIONS to what is there: it cannot change once records are keyed"
-            )
-    _check_times(admin, [name for name in topics.topics if name in present])
+    known = [name for name in topics.topics if name in present]
+    settings = topic_settings(admin, known)
+    for name in known:
+        partitions = len(present[name].partitions)
+        replicas = min((len(one.replicas) for one in present[name].partitions.values()), default=0)
+        wrong = (
+            wrong_partitions(name, partitions, topics)
+            or wrong_settings(name, settings[name], topics)
+            or _wrong_durability(name, replicas, int(settings[name]["min.insync.replicas"]), wanted)
+        )
+        if wrong:
+            raise TopicMismatch(wrong)
     absent = [topic for topic in topics.topics.values() if topic.name not in present]
     if absent:
-        made = admin.create_topics([_new(topic, topics, replication_factor) for topic in absent])
+        made = admin.create_topics([_new(topic, topics, wanted) for topic in absent])
         for future in made.values():
             future.result()
     return [topic.name for topic in absent]
 
 
-def _new(topic: Topic, topics: TopicTable, replication_factor: int) -> NewTopic:
+def _wrong_durability(topic: str, replicas: int, min_insync_replicas: int, wanted: Durability) -> str:
+    if wanted.replicas is not None and replicas < wanted.replicas:
+        return (
+            f"topic {topic} has {replicas} replicas of a partition, KAFKA_REPLICATION_FACTOR says {wanted.replicas}; "
+            "add some with kafka-reassign-partitions.sh, or say what is there"
+        )
+    if wanted.min_insync_replicas is not None and min_insync_replicas < wanted.min_insync_replicas:
+        return (
+            f"topic {topic} has min.insync.replicas={min_insync_replicas}, KAFKA_MIN_INSYNC_REPLICAS says "
+            f"{wanted.min_insync_replicas}; set it: kafka-configs.sh --alter --entity-type topics "
+            f"--entity-name {topic} --add-config min.insync.replicas={wanted.min_insync_replicas}"
+        )
+    return ""
+
+
+def _new(topic: Topic, topics: TopicTable, wanted: Durability) -> NewTopic:
     config = dict(topics.config)
+    if wanted.min_insync_replicas is not None:
+        config["min.insync.replicas"] = str(wanted.min_insync_replicas)
     if topic.kind == "dead-letters":
         # A dead letter is the record and more: its origin and reason.
         config["max.message.bytes"] = str(2 * topics.max_message_bytes)
-    return NewTopic(topic.name, topics.partitions, replication_factor, config=config)
+    return NewTopic(topic.name, topics.partitions, wanted.replicas or 1, config=config)
 
 
-def _check_times(admin: AdminClient, names: Sequence[str]) -> None:
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    if not resources:
-        return
-    for resource, future in admin.describe_configs(resources).items():
-        kind = future.result()["message.timestamp.type"].value
-        if kind != "LogAppendTime":
-            raise TopicMismatch(
-                f"topic {resource.name} has message.timestamp.type={kind}; legal time is the broker's: "
-                "set it to LogAppendTime"
-            )
+def migrate_schemas(connection: DatabaseConnection, topics: TopicTable, names: Sequence[str] = ()) -> list[str]:
+    """Bring the schemas of the deployments `names`, else of all, to the newest revision; returns those behind.
 
-
-def migrate_schemas(connection: DatabaseConnection, topics: TopicTable) -> list[str]:
-    """Bring every deployment's schema to the newest revision; returns the names of those that were behind."""
+    Deployments may have databases of their own. Raises ValueError for a name that the table does not have.
+    """
+    strangers = sorted(set(names) - set(topics.deployments))
+    if strangers:
+        raise ValueError(f"no deployment {strangers[0]} in the topics table; it has {', '.join(topics.deployments)}")
     behind: list[str] = []
     for deployment in topics.deployments.values():
+        if names and deployment.name not in names:
+            continue
         if deployment.service not in _SERVICES_WITH_SCHEMA:
             continue
         try:
@@ -85,16 +131,18 @@ def migrate_schemas(connection: DatabaseConnection, topics: TopicTable) -> list[
 
 
 def main() -> int:
-    """Provision everything that the environment names; `--topics` or `--schemas` for one of both."""
-    only = set(sys.argv[1:])
+    """Provision everything that the environment names; `--topics` or `--schemas [DEPLOYMENT ...]` for one of both."""
+    what, names = (sys.argv[1:2] or [""])[0], sys.argv[2:]
+    if what not in ("", "--topics", "--schemas") or (names and what != "--schemas"):
+        print("provision: give nothing, --topics, or --schemas [DEPLOYMENT ...]", file=sys.stderr)
+        return 2
     topics = table()
     try:
-        if only in (set(), {"--topics"}):
-            factor = int(os.environ.get("KAFKA_REPLICATION_FACTOR", "1"))
-            made = provision_topics(KafkaConnection.from_environment(), topics, factor)
+        if what in ("", "--topics"):
+            made = provision_topics(KafkaConnection.from_environment(), topics, Durability.from_environment())
             print(f"topics: {len(made)} made, {len(topics.topics) - len(made)} there", flush=True)
-        if only in (set(), {"--schemas"}):
-            made = migrate_schemas(DatabaseConnection.from_environment(), topics)
+        if what in ("", "--schemas"):
+            made = migrate_schemas(DatabaseConnection.from_environment(), topics, names)
             print(f"schemas: {len(made)} brought up to date", flush=True)
     except (TopicMismatch, KafkaException, Unavailable, ValueError) as error:
         print(f"provision: {error}", file=sys.stderr)

@@ -202,3 +202,15 @@ def decode_outbox(blob: bytes) -> list[Sending]:
             sending.headers = list(zip(found.names, found.values, strict=True))
         sendings.append(sending)
     return sendings
+
+
+def encode_headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
+    """Headers as one column of a row."""
+    kept = present(headers)
+    return OutboxHeaders(names=[name for name, _ in kept], values=[value for _, value in kept]).SerializeToString()
+
+
+def decode_headers(column: bytes) -> Headers:
+    """The headers of such a column."""
+    kept = OutboxHeaders.FromString(column)
+    return list(zip(kept.names, kept.values, strict=True))

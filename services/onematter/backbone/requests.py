@@ -6,11 +6,7 @@ from typing import Any
 
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.contracts.aggregate import Refusal
-
-MAX_REQUEST_ID_LENGTH = 64
-MAX_PRINCIPAL_LENGTH = 128
-# An event carries the command that caused it.
-MAX_COMMAND_BYTES = 262_144
+from onematter.contracts.limits import MAX_COMMAND_BYTES, MAX_PRINCIPAL_LENGTH, MAX_REQUEST_ID_LENGTH
 
 
 def name_of(command: Any) -> str:

@@ -1,6 +1,8 @@
-"""Whether a schema is at the revision that this version needs. Asked at every start, so it does without Alembic.
+"""Whether a schema is at the revision that this version needs, or a later one. Asked at every start, without Alembic.
 
-A migration's file `NNNN_name.py` of a service holds the revision `<service>_NNNN`; the highest one is needed.
+A migration's file `NNNN_name.py` of a service holds the revision `<service>_NNNN`; the highest one is needed. Every
+migration only adds to what the version before it reads (expand), and what nobody reads any more goes in a later release
+(contract): so old processes go on while a schema is upgraded, and a version that is rolled back to takes it as it is.
 """
 
 from __future__ import annotations
@@ -37,8 +39,9 @@ def check(connection: DatabaseConnection, deployment: Deployment) -> None:
     except psycopg.OperationalError as error:
         raise Unavailable(f"PostgreSQL: {type(error).__name__}") from error
     found = row[0] if row else "none"
-    if found != needed(deployment.service):
+    wanted = needed(deployment.service)
+    if not found.startswith(f"{deployment.service}_") or found < wanted:
         raise SchemaOutdated(
-            f"schema {deployment.schema} is at revision {found}, this version needs {needed(deployment.service)}; "
+            f"schema {deployment.schema} is at revision {found}, this version needs {wanted}; "
             "run python -m onematter.backbone.provision"
         )

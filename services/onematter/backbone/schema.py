@@ -21,7 +21,8 @@ _STATEMENTS = (
         sent_position bigint NOT NULL,
         own_offset bigint NOT NULL,
         cluster_id text NOT NULL,
-        topic_ids jsonb NOT NULL
+        topic_ids jsonb NOT NULL,
+        partitions integer NOT NULL
     ) WITH (fillfactor = 20)""",
     """CREATE TABLE outbox (
         lane integer NOT NULL,
@@ -52,13 +53,59 @@ _STATEMENTS = (
         type text NOT NULL,
         id text NOT NULL,
         traceparent text NOT NULL,
+        headers bytea NOT NULL,
         value bytea NOT NULL,
         reason text NOT NULL,
-        action text NOT NULL DEFAULT '' CHECK (action IN ('', 'replay', 'drop')),
+        action text NOT NULL DEFAULT '' CHECK (action IN ('', 'replay')),
         PRIMARY KEY (topic, lane, "offset")
     )""",
     "CREATE INDEX parked_matter ON parked (matter_id)",
     """CREATE INDEX parked_action ON parked (lane) WHERE action <> ''""",
+    # What waits for nothing, or no more; statuses are the contract's. A value is kept while somebody may need it.
+    """CREATE TABLE dead_letters (
+        topic text NOT NULL,
+        lane integer NOT NULL,
+        "offset" bigint NOT NULL,
+        matter_id text COLLATE "C" NOT NULL,
+        writer text NOT NULL,
+        sequence bigint NOT NULL,
+        timestamp_unix_ms bigint NOT NULL,
+        type text NOT NULL,
+        key bytea NOT NULL,
+        headers bytea NOT NULL,
+        value bytea,
+        size_bytes bigint NOT NULL,
+        digest bytea NOT NULL,
+        reason text NOT NULL,
+        status smallint NOT NULL,
+        operation bigint NOT NULL,
+        ended timestamptz,
+        PRIMARY KEY (topic, lane, "offset")
+    )""",
+    "CREATE INDEX dead_letters_matter ON dead_letters (matter_id) WHERE matter_id <> ''",
+    'CREATE INDEX dead_letters_status ON dead_letters (status, topic, lane, "offset")',
+    # What operators asked, and what came of it: never deleted.
+    """CREATE TABLE operations (
+        number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        principal text NOT NULL,
+        request_id text NOT NULL,
+        digest bytea NOT NULL,
+        actor bytea NOT NULL,
+        reason text NOT NULL,
+        kind smallint NOT NULL,
+        lane integer NOT NULL,
+        topic text NOT NULL,
+        "offset" bigint NOT NULL,
+        matter_id text COLLATE "C" NOT NULL,
+        writer text NOT NULL,
+        status smallint NOT NULL,
+        outcome bytea NOT NULL,
+        asked timestamptz NOT NULL DEFAULT now(),
+        ended timestamptz,
+        UNIQUE (principal, request_id)
+    )""",
+    "CREATE INDEX operations_pending ON operations (lane, number) WHERE status = 1",
+    "CREATE INDEX operations_matter ON operations (matter_id) WHERE matter_id <> ''",
 )
 
 
@@ -70,4 +117,4 @@ def create_backbone_tables(op: Any) -> None:
 
 def drop_backbone_tables(op: Any) -> None:
     """Undo create_backbone_tables."""
-    op.execute("DROP TABLE parked, timers, outbox, lanes, aggregates")
+    op.execute("DROP TABLE operations, dead_letters, parked, timers, outbox, lanes, aggregates")

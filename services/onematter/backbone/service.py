@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, LiteralString, Protocol, TypeVar
+from typing import Any, Generic, LiteralString, NamedTuple, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
 from onematter.backbone.records import Record
-from onematter.common.v1.outcome_pb2 import CommandRefused
+from onematter.common.v1.outcome_pb2 import CommandRefused, StreamPosition
 from onematter.contracts.aggregate import Context, Effects, TimerDue
 
 S = TypeVar("S", bound=Message)
@@ -40,6 +40,21 @@ class Change(Generic[S, E]):
     record: Record | None
 
 
+class Statement(NamedTuple):
+    """A statement for the step's transaction."""
+
+    sql: LiteralString
+    params: Sequence[object]
+
+
+class Again(NamedTuple):
+    """What of a matter waits to be tried again: what it is (ids), its timers, and what makes the rest due at once."""
+
+    what: Sequence[str]
+    timers: Sequence[str] = ()
+    statements: Sequence[Statement] = ()
+
+
 def _key_of(command: Any) -> str:
     return command.matter_id
 
@@ -56,6 +71,9 @@ class Aggregate(Generic[S, C, E]):
     project: rows beside the state, in the same transaction. observer: passes over unknown types.
     before_commit: called once when a step is whole and before its transaction commits: what an effect outside the
     database needs to be safe. Raises Unavailable to give the step up; the lanes' locks are held while it waits.
+    answer_to: the place of the record that a command heard from another deployment answers; None for what answers none.
+    again: what of a matter, by its state and id, only waits to be tried again, so that an operator may hasten it; never
+    a time that the law gives.
     """
 
     state_type: type[S]
@@ -70,3 +88,5 @@ class Aggregate(Generic[S, C, E]):
     key_of: Callable[[C], str] = _key_of
     observer: bool = False
     before_commit: Callable[[], None] | None = None
+    again: Callable[[S, str], Again] | None = None
+    answer_to: Callable[[C], StreamPosition | None] | None = None

@@ -4,6 +4,11 @@ ONEMATTER_DEPLOYMENT (default: the service's name), ONEMATTER_GRPC_ADDRESS (127.
 (127.0.0.1:0), ONEMATTER_DATA_DIR, ONEMATTER_CATALOGUE_DIR and ONEMATTER_CALENDAR_DIR (what ships with the package when
 absent), ONEMATTER_MAX_BATCH (500), ONEMATTER_LOG_LEVEL (INFO); Kafka and PostgreSQL: contracts.connections.
 
+What a process holds at most, all counts from 1: ONEMATTER_CACHED_AGGREGATES (10000), ONEMATTER_MAX_CALLS (1000),
+ONEMATTER_MAX_WATCHERS (1000), ONEMATTER_MAX_WAITING (5000 outcomes that are waited for).
+ONEMATTER_GRACE_SECONDS (30): how long the process may take to end after SIGTERM, at least 5; the pod's
+terminationGracePeriodSeconds, no more. ONEMATTER_STALLED_SECONDS (120): after how long without a poll /healthz is red.
+
 ONEMATTER_ENVIRONMENT is `production` unless it says `test`. ONEMATTER_TEST_CLOCK, the path of a file with an offset
 (backbone.clock), moves the time, and is refused but in a test: what a deadline rests on must not be a file.
 ONEMATTER_QUERY_KEY, or ONEMATTER_QUERY_KEY_FILE, is the secret of intake's query codes (查询密码): at least 32 bytes,
@@ -17,11 +22,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from onematter.backbone.clock import Clock, MovedClock, OffsetMalformed
+from onematter.backbone.cache import DEFAULT_AGGREGATES
+from onematter.backbone.calls import MAX_CALLS, MAX_WATCHERS
+from onematter.backbone.clock import Clock, ClockRefused, clock_of
+from onematter.backbone.doors import MAX_WAITING
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection, setting
 
 PRODUCTION, TEST = "production", "test"
 MIN_QUERY_KEY_BYTES = 32
+MIN_GRACE_SECONDS = 5
+MAX_DIGITS = 10
 
 
 class SettingWrong(ValueError):
@@ -45,6 +55,12 @@ class Settings:
     environment: str = PRODUCTION
     test_clock: Path | None = None
     query_key: bytes = field(default=b"", repr=False)
+    cached_aggregates: int = DEFAULT_AGGREGATES
+    max_calls: int = MAX_CALLS
+    max_watchers: int = MAX_WATCHERS
+    max_waiting: int = MAX_WAITING
+    grace_seconds: int = 30
+    stalled_seconds: int = 120
 
     @classmethod
     def from_environment(cls, service: str, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -63,26 +79,32 @@ class Settings:
             data_dir=directory("ONEMATTER_DATA_DIR") or Path("data") / deployment,
             catalogue_dir=directory("ONEMATTER_CATALOGUE_DIR"),
             calendar_dir=directory("ONEMATTER_CALENDAR_DIR"),
-            max_batch=int(environment.get("ONEMATTER_MAX_BATCH", "500")),
+            max_batch=_count(environment, "ONEMATTER_MAX_BATCH", 500),
             log_level=environment.get("ONEMATTER_LOG_LEVEL", "INFO"),
             environment=_environment(environment),
             test_clock=directory("ONEMATTER_TEST_CLOCK"),
             query_key=_query_key(environment),
+            cached_aggregates=_count(environment, "ONEMATTER_CACHED_AGGREGATES", DEFAULT_AGGREGATES),
+            max_calls=_count(environment, "ONEMATTER_MAX_CALLS", MAX_CALLS),
+            max_watchers=_count(environment, "ONEMATTER_MAX_WATCHERS", MAX_WATCHERS),
+            max_waiting=_count(environment, "ONEMATTER_MAX_WAITING", MAX_WAITING),
+            grace_seconds=_count(environment, "ONEMATTER_GRACE_SECONDS", 30, minimum=MIN_GRACE_SECONDS),
+            stalled_seconds=_count(environment, "ONEMATTER_STALLED_SECONDS", 120),
         )
 
     def clock(self) -> Clock:
         """The deployment's clock. Raises SettingWrong for a test clock that may not be, or that cannot be read."""
-        if self.test_clock is None:
-            return Clock()
-        if self.environment != TEST:
-            raise SettingWrong(
-                "ONEMATTER_TEST_CLOCK moves the time on which deadlines rest, and this is a production deployment "
-                "(ONEMATTER_ENVIRONMENT): take the test clock away, or declare a test with ONEMATTER_ENVIRONMENT=test"
-            )
         try:
-            return MovedClock(self.test_clock)
-        except (OffsetMalformed, OSError) as error:
-            raise SettingWrong(f"ONEMATTER_TEST_CLOCK={self.test_clock}: {error}") from error
+            return clock_of(self.test_clock, is_test=self.environment == TEST)
+        except ClockRefused as refused:
+            raise SettingWrong(str(refused)) from refused
+
+
+def _count(environment: Mapping[str, str], name: str, default: int, *, minimum: int = 1) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and len(text) < MAX_DIGITS and int(text) >= minimum):
+        raise SettingWrong(f"{name} is a whole number from {minimum}, not {text[:MAX_DIGITS]!r}")
+    return int(text)
 
 
 def _environment(environment: Mapping[str, str]) -> str:

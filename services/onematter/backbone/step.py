@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, Generic
 
 from onematter.backbone import ledger as books
 from onematter.backbone.records import DeadRecord, Headers, Record, Sending, present
-from onematter.backbone.service import Change, E, S
+from onematter.backbone.service import Change, E, S, Statement
+from onematter.backbone.v1 import operations_service_pb2 as contract
 from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream, SentStream
+from onematter.contracts.aggregate import Undecodable, UnknownType
 
 
 @dataclass(slots=True)
@@ -21,6 +24,8 @@ class Held(Generic[S]):
     # Entries of the ledger by (writer, topic): a look-up in the message walks through all of them.
     streams: dict[tuple[str, str], ReceivedStream] = field(default_factory=dict[tuple[str, str], ReceivedStream])
     written: dict[str, SentStream] = field(default_factory=dict[str, SentStream])
+    # State and ledger together, as they were last read or written; 0 while they never were.
+    size_bytes: int = 0
 
     def stream(self, writer: str, topic: str) -> ReceivedStream:
         """The ledger's entry of a stream, made when absent."""
@@ -57,6 +62,46 @@ class ParkedRow:
     action: str = ""
 
 
+class LetterStatus(IntEnum):
+    """What became of a record that could not be taken in; the numbers are the contract's."""
+
+    PARKED = contract.DeadLetterStatus.DEAD_LETTER_STATUS_PARKED
+    SET_ASIDE = contract.DeadLetterStatus.DEAD_LETTER_STATUS_SET_ASIDE
+    REPLAYED = contract.DeadLetterStatus.DEAD_LETTER_STATUS_REPLAYED
+    DUPLICATE = contract.DeadLetterStatus.DEAD_LETTER_STATUS_DUPLICATE
+    FORWARDED = contract.DeadLetterStatus.DEAD_LETTER_STATUS_FORWARDED
+    DROPPED = contract.DeadLetterStatus.DEAD_LETTER_STATUS_DROPPED
+
+
+@dataclass(slots=True)
+class Letter:
+    """A record of which nothing waits, or waits any more. `operation`: the number of the one that did it, or 0."""
+
+    record: Record | DeadRecord
+    reason: str
+    status: LetterStatus
+    operation: int = 0
+
+
+@dataclass(slots=True)
+class OperationRow:
+    """What an operator asks of a lane, and what came of it so far.
+
+    topic, offset: the record that is meant; of a retry "" and -1. matter_id, writer: the stream's, "" until it is
+    begun; of a retry the matter's.
+    """
+
+    number: int
+    lane: int
+    kind: contract.OperationKind
+    topic: str
+    offset: int
+    matter_id: str
+    writer: str
+    status: contract.OperationStatus
+    outcome: contract.OperationOutcome
+
+
 @dataclass(slots=True)
 class LaneRow:
     """A lane as the database keeps it."""
@@ -81,6 +126,9 @@ class Step(Generic[S, E]):
     parked: list[ParkedRow] = field(default_factory=list[ParkedRow])
     unparked: list[Record] = field(default_factory=list[Record])
     replays: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    letters: list[Letter] = field(default_factory=list[Letter])
+    operations: list[OperationRow] = field(default_factory=list[OperationRow])
+    statements: list[Statement] = field(default_factory=list[Statement])
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
     def count(self, what: str) -> None:
@@ -103,7 +151,18 @@ class Step(Generic[S, E]):
             | {timer.lane for timer in self.timers.values()}
             | {row.record.partition for row in self.parked}
             | {record.partition for record in self.unparked}
+            | {operation.lane for operation in self.operations}
         )
+
+    def merge(self, part: Step[S, E]) -> None:
+        """Add what a part leaves for the end of the transaction, in order. Its rows are written already."""
+        self.changes += part.changes
+        for lane, offsets in part.offsets.items():
+            self.offsets.setdefault(lane, {}).update(offsets)
+        for lane, sendings in part.sendings.items():
+            self.sendings.setdefault(lane, []).extend(sendings)
+        for what, count in part.counts.items():
+            self.counts[what] = self.counts.get(what, 0) + count
 
 
 def dead_letter(topic: str, record: Record | DeadRecord, reason: str) -> Sending:
@@ -118,3 +177,12 @@ def dead_letter(topic: str, record: Record | DeadRecord, reason: str) -> Sending
     ]
     key = record.raw_key if isinstance(record, DeadRecord) else record.key.encode()
     return Sending(topic, record.partition, key, record.value, headers=headers)
+
+
+def reason_of(error: Exception) -> str:
+    """The dead letter's reason: the kind of error, and its text only where we wrote it, since others may quote data."""
+    if isinstance(error, (Undecodable, UnknownType)):
+        return f"{'undecodable' if isinstance(error, Undecodable) else 'unknown type'}: {error}"
+    if isinstance(error, AssertionError):
+        return f"invariant broken: {error}"
+    return f"failed: {type(error).__name__}"

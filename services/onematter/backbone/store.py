@@ -7,6 +7,7 @@ empty reads them whole ever after.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
@@ -14,10 +15,11 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from onematter.backbone.parking import ParkingTables
 from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable, WrongCluster
-from onematter.backbone.records import Record, Sending, decode_outbox, encode_outbox
+from onematter.backbone.records import Sending, decode_outbox, encode_outbox
 from onematter.backbone.service import Transaction
-from onematter.backbone.step import LaneRow, ParkedRow, Step, TimerRow
+from onematter.backbone.step import LaneRow, Letter, OperationRow, ParkedRow, Step, TimerRow
 
 _UPSERT_AGGREGATES = """
     INSERT INTO aggregates (matter_id, lane, state, ledger)
@@ -33,12 +35,6 @@ _DELETE_TIMERS = """
     DELETE FROM timers USING unnest(%b::text[], %b::text[], %b::bigint[]) AS gone (matter_id, name, version)
     WHERE timers.matter_id = gone.matter_id AND timers.name = gone.name AND timers.version <= gone.version
 """
-_UPSERT_PARKED = """
-    INSERT INTO parked (topic, lane, "offset", matter_id, writer, sequence, timestamp_unix_ms, type, id, traceparent,
-                        value, reason)
-    VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
-    ON CONFLICT (topic, lane, "offset") DO UPDATE SET reason = excluded.reason, action = ''
-"""
 _UPDATE_LANES = """
     UPDATE lanes SET offsets = lanes.offsets || new.offsets, next_position = new.next_position,
                      sent_position = new.sent_position, own_offset = new.own_offset
@@ -46,11 +42,13 @@ _UPDATE_LANES = """
          AS new (lane, offsets, next_position, sent_position, own_offset)
     WHERE lanes.lane = new.lane
 """
+# An epoch is later than the time, so that a database restored from a dump gives out none that a process of before has.
 _TAKE_LANE = """
-    INSERT INTO lanes (lane, epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids)
-    VALUES (%s, 1, '{}', 0, 0, 0, %s, %s)
-    ON CONFLICT (lane) DO UPDATE SET epoch = lanes.epoch + 1
-    RETURNING epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids
+    INSERT INTO lanes (lane, epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids,
+                       partitions)
+    VALUES (%s, extract(epoch FROM clock_timestamp()) * 1000, '{}', 0, 0, 0, %s, %s, %s)
+    ON CONFLICT (lane) DO UPDATE SET epoch = greatest(lanes.epoch + 1, excluded.epoch)
+    RETURNING epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids, partitions
 """
 
 
@@ -113,10 +111,10 @@ class PostgresStore:
         rows: list[LaneRow] = []
         with self._database() as connection, connection.transaction():
             for lane in sorted(lanes):
-                epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids = _one(
-                    connection.execute(_TAKE_LANE, (lane, identity.cluster_id, json.dumps(dict(identity.topic_ids))))
-                )
-                _check_identity(lane, cluster_id, topic_ids, identity)
+                ours = (lane, identity.cluster_id, json.dumps(dict(identity.topic_ids)), identity.partitions)
+                row = _one(connection.execute(_TAKE_LANE, ours))
+                epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids, partitions = row
+                _check_identity(lane, Identity(cluster_id, topic_ids, partitions), identity)
                 if topic_ids != dict(identity.topic_ids):
                     connection.execute(
                         "UPDATE lanes SET topic_ids = %s WHERE lane = %s",
@@ -161,17 +159,15 @@ class PostgresStore:
         """Aggregates, timers, parked records, the service's own rows."""
         with self._database() as connection:
             if step.touched:
-                connection.execute(
-                    _UPSERT_AGGREGATES,
-                    (
-                        list(step.touched),
-                        [held.lane for held in step.touched.values()],
-                        [held.state.SerializeToString() for held in step.touched.values()],
-                        [held.ledger.SerializeToString() for held in step.touched.values()],
-                    ),
-                )
+                touched = step.touched.values()
+                states = [held.state.SerializeToString() for held in touched]
+                ledgers = [held.ledger.SerializeToString() for held in touched]
+                for held, state, ledger in zip(touched, states, ledgers, strict=True):
+                    held.size_bytes = len(state) + len(ledger)
+                lanes = [held.lane for held in touched]
+                connection.execute(_UPSERT_AGGREGATES, (list(step.touched), lanes, states, ledgers))
             self._write_timers(connection, step)
-            self._write_parked(connection, step)
+            ParkingTables(connection).write(step)
             if self._project is not None and step.changes:
                 self._project(PostgresTransaction(connection), step.changes)
 
@@ -193,21 +189,6 @@ class PostgresStore:
             connection.execute(
                 _DELETE_TIMERS,
                 ([t.matter_id for t in off], [t.name for t in off], [t.version for t in off]),
-            )
-
-    def _write_parked(self, connection: psycopg.Connection[Any], step: Step[Any, Any]) -> None:
-        if step.parked:
-            with connection.cursor() as cursor:
-                cursor.executemany(_UPSERT_PARKED, [_parked_row(row) for row in step.parked])
-        for record in step.unparked:
-            connection.execute(
-                'DELETE FROM parked WHERE topic = %s AND lane = %s AND "offset" = %s',
-                (record.topic, record.partition, record.offset),
-            )
-        for matter_id, writer, topic in step.replays:
-            connection.execute(
-                "UPDATE parked SET action = 'replay' WHERE matter_id = %s AND writer = %s AND topic = %s",
-                (matter_id, writer, topic),
             )
 
     def write_lanes(self, step: Step[Any, Any], rows: Mapping[int, LaneRow]) -> None:
@@ -272,25 +253,38 @@ class PostgresStore:
             self.close()
 
     def due_timers(self, lanes: Sequence[int], now_unix_ms: int, limit: int) -> list[TimerRow]:
-        """Timers that are due, earliest first."""
+        """Timers that are due by the database's clock, earliest first: of two replicas none is ahead of the other.
+
+        `now_unix_ms` tells by how much a test has moved the time.
+        """
+        moved_ms = now_unix_ms - int(time.time() * 1000)
         with self._database() as connection:
             rows = connection.execute(
-                "SELECT lane, matter_id, name, version, due_unix_ms FROM timers"
-                " WHERE lane = ANY(%s) AND due_unix_ms <= %s ORDER BY due_unix_ms LIMIT %s",
-                (list(lanes), now_unix_ms, limit),
+                "SELECT lane, matter_id, name, version, due_unix_ms FROM timers WHERE lane = ANY(%s)"
+                " AND due_unix_ms <= (extract(epoch FROM now()) * 1000)::bigint + %s ORDER BY due_unix_ms LIMIT %s",
+                (list(lanes), moved_ms, limit),
             ).fetchall()
         return [TimerRow(*row) for row in rows]
 
     def replays(self, lanes: Sequence[int], limit: int) -> list[ParkedRow]:
         """Parked records with an action, in their order."""
         with self._database() as connection:
-            rows = connection.execute(
-                'SELECT topic, lane, "offset", timestamp_unix_ms, matter_id, value, type, id, writer, sequence,'
-                " traceparent, sha256(value), reason, action FROM parked"
-                " WHERE action <> '' AND lane = ANY(%s) ORDER BY topic, lane, \"offset\" LIMIT %s",
-                (list(lanes), limit),
-            ).fetchall()
-        return [ParkedRow(Record(*row[:12], headers=[]), row[12], row[13]) for row in rows]
+            return ParkingTables(connection).replays(lanes, limit)
+
+    def operations(self, lanes: Sequence[int], limit: int) -> list[OperationRow]:
+        """What operators ask and is not carried out to its end, in the order in which it was asked."""
+        with self._database() as connection:
+            return ParkingTables(connection).operations(lanes, limit)
+
+    def waiting(self, operation: OperationRow, limit: int) -> list[ParkedRow]:
+        """The parked records of the operation's stream, in their order."""
+        with self._database() as connection:
+            return ParkingTables(connection).waiting(operation, limit)
+
+    def letter(self, operation: OperationRow) -> Letter | None:
+        """What became of the operation's record."""
+        with self._database() as connection:
+            return ParkingTables(connection).letter(operation)
 
 
 def _one(cursor: psycopg.Cursor[Any]) -> Any:
@@ -299,22 +293,20 @@ def _one(cursor: psycopg.Cursor[Any]) -> Any:
     return row
 
 
-def _parked_row(row: ParkedRow) -> tuple[object, ...]:
-    r = row.record
-    return (
-        r.topic, r.partition, r.offset, r.key, r.writer, r.sequence, r.timestamp_unix_ms, r.type, r.id,
-        r.traceparent, r.value, row.reason,
-    )  # fmt: skip
-
-
-def _check_identity(lane: int, cluster_id: str, topic_ids: dict[str, str], identity: Identity) -> None:
-    if cluster_id != identity.cluster_id:
+def _check_identity(lane: int, kept: Identity, identity: Identity) -> None:
+    if kept.cluster_id != identity.cluster_id:
         raise WrongCluster(
-            f"lane {lane}: its offsets belong to cluster {cluster_id}, but the broker's is {identity.cluster_id}; "
+            f"lane {lane}: its offsets belong to cluster {kept.cluster_id}, but the broker's is {identity.cluster_id}; "
             "point KAFKA_BOOTSTRAP_SERVERS to the right cluster, or start with an empty schema"
         )
+    if kept.partitions != identity.partitions:
+        raise WrongCluster(
+            f"lane {lane}: its matters are keyed over {kept.partitions} partitions, but the topics have "
+            f"{identity.partitions}; the number cannot change once records are keyed: restore the topics, or start "
+            "with an empty schema"
+        )
     for topic, topic_id in identity.topic_ids.items():
-        if topic_ids.get(topic, topic_id) != topic_id:
+        if kept.topic_ids.get(topic, topic_id) != topic_id:
             raise WrongCluster(
                 f"lane {lane}: topic {topic} was made anew since its offsets were kept; restore it, or start with "
                 "an empty schema"

@@ -9,7 +9,8 @@ parks.
 Rule 3 (refusals are outcomes): what comes from outside has exactly one kept outcome, published when it is a refusal.
 Rule 4 (one cause, one event): the event is the fact of the step; commands and timers follow from it.
 Rule 5 (parking): a parked stream takes in nothing behind its first parked record; other streams go on.
-Rule 6 (sizes): what could not be produced is never committed.
+Rule 6 (restore): an answer to what is not sent again yet waits until it is.
+Rule 7 (sizes): what could not be produced is never committed.
 """
 
 from __future__ import annotations
@@ -19,27 +20,20 @@ from typing import Any, Generic
 from google.protobuf.message import Message
 
 from onematter.backbone import ledger as books
-from onematter.backbone.finishing import Finisher
+from onematter.backbone.finishing import Finisher, trace_of
 from onematter.backbone.ledger import Verdict
 from onematter.backbone.records import DeadRecord, Record, Sending, present
-from onematter.backbone.requests import (
-    MAX_COMMAND_BYTES,
-    MAX_PRINCIPAL_LENGTH,
-    MAX_REQUEST_ID_LENGTH,
-    malformed_request,
-    name_of,
-)
+from onematter.backbone.requests import malformed_request, name_of
 from onematter.backbone.service import Aggregate, C, Change, E, S
-from onematter.backbone.step import Held, ParkedRow, Step, TimerRow, dead_letter
+from onematter.backbone.step import Held, Letter, LetterStatus, ParkedRow, Step, TimerRow, dead_letter
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.actor_pb2 import Actor, ActorRole
 from onematter.common.v1.outcome_pb2 import Cause, CommandRefused, Reason
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Undecodable, UnknownType, refuse
 from onematter.contracts.keys import partition_of
-from onematter.contracts.times import set_unix_ms
+from onematter.contracts.limits import MAX_COMMAND_BYTES, MAX_PRINCIPAL_LENGTH, MAX_REQUEST_ID_LENGTH
+from onematter.contracts.times import set_unix_ms, unix_ms
 from onematter.contracts.topics import TopicTable
-
-TRACE_ID_LENGTH = 32
 
 
 class UnitOfWork(Generic[S, C, E]):
@@ -127,10 +121,14 @@ class UnitOfWork(Generic[S, C, E]):
         step.parked.append(ParkedRow(record, reason))
         if letter:
             step.count("parked")
-            self.bury(step, record, reason)
+            self._tell_dead(step, record, reason)
 
     def bury(self, step: Step[S, E], record: Record | DeadRecord, reason: str) -> None:
-        """A dead letter."""
+        """A dead letter of which nothing waits."""
+        self._tell_dead(step, record, reason)
+        step.letters.append(Letter(record, reason, LetterStatus.SET_ASIDE))
+
+    def _tell_dead(self, step: Step[S, E], record: Record | DeadRecord, reason: str) -> None:
         step.count("dead_letters")
         step.send(dead_letter(self.dead_letters, record, reason))
 
@@ -145,25 +143,42 @@ class UnitOfWork(Generic[S, C, E]):
         else:
             self.bury(step, record, reason)
 
-    def replay(self, step: Step[S, E], held: Held[S], row: ParkedRow) -> bool:
-        """Deal with a parked record as its action says; False when it must go on waiting."""
+    def replay(self, step: Step[S, E], held: Held[S], row: ParkedRow) -> LetterStatus:
+        """Deal with a parked record as its action says; what became of it, PARKED when it must go on waiting."""
         record = row.record
         stream = held.stream(record.writer, record.topic)
-        if record.writer and row.action == "drop":
-            if record.sequence > stream.last_sequence:
+        became = LetterStatus.DROPPED
+        if row.action == "drop":
+            if record.writer and record.sequence > stream.last_sequence:
                 books.take_in(stream, record)
-        elif row.action == "replay":
+        else:
             verdict = books.judge(stream, record) if record.writer else Verdict.NEXT
             if verdict in (Verdict.GAP, Verdict.BEHIND_PARKED):
-                return False
-            if verdict is not Verdict.DUPLICATE:
+                return LetterStatus.PARKED
+            if record.writer and verdict is Verdict.NEXT and self._is_ahead(held, self.decode(step, record)):
+                return LetterStatus.PARKED
+            if verdict is Verdict.DUPLICATE:
+                became = LetterStatus.DUPLICATE
+            else:
                 waiting, stream.parked = stream.parked, 0
-                self.handle(step, held, record, self.decode(step, record))
+                became = self._hand_over(step, held, record)
                 stream.parked = waiting
         stream.parked -= 1
         step.touched[record.key] = held
         step.unparked.append(record)
-        return True
+        if became is not LetterStatus.SET_ASIDE:
+            step.letters.append(Letter(record, row.reason, became))
+        return became
+
+    def _hand_over(self, step: Step[S, E], held: Held[S], record: Record) -> LetterStatus:
+        """Deal with a record that was parked as with any other; what became of it."""
+        letters, forwarded = len(step.letters), step.counts.get("forwarded", 0)
+        self.handle(step, held, record, self.decode(step, record))
+        if len(step.letters) > letters:
+            return LetterStatus.SET_ASIDE
+        if step.counts.get("forwarded", 0) > forwarded:
+            return LetterStatus.FORWARDED
+        return LetterStatus.REPLAYED
 
     def _forward(self, step: Step[S, E], record: Record, key: str) -> None:
         step.count("forwarded")
@@ -191,6 +206,10 @@ class UnitOfWork(Generic[S, C, E]):
             return
         if verdict is Verdict.BEHIND_PARKED:
             self.park(step, held, record, "behind a parked record", letter=False)
+            return
+        if verdict is Verdict.NEXT and self._is_ahead(held, command):
+            step.count("ahead")
+            self.park(step, held, record, "ahead: it answers what is not sent again yet", letter=False)
             return
         books.take_in(stream, record)
         if stream.parked:
@@ -281,7 +300,7 @@ class UnitOfWork(Generic[S, C, E]):
             event.actor.CopyFrom(actor)
         if event.WhichOneof("event") == "command_refused":
             step.count("refusals")
-        trace = traceparent or _trace_of(matter_id)
+        trace = traceparent or trace_of(matter_id)
         step.touched[matter_id] = held
         self._send_next(step, held, self.events_topic, matter_id, event, "event", now_unix_ms, trace)
         if event.cause.request_id or event.cause.received:
@@ -309,11 +328,19 @@ class UnitOfWork(Generic[S, C, E]):
         stream.last_sequence = sequence
         step.send(self._finisher.sending(held.lane, topic, matter_id, message, oneof, sequence, now_unix_ms, trace))
 
+    def _is_ahead(self, held: Held[S], command: C | None) -> bool:
+        answer_to = self.aggregate.answer_to
+        asked = None if command is None or answer_to is None else answer_to(command)
+        return asked is not None and books.is_ahead(held.ledger, self.deployment, asked)
+
     def _follow(
         self, step: Step[S, E], held: Held[S], matter_id: str, effects: Effects, now_unix_ms: int, trace: str
     ) -> None:
         for outgoing in effects.commands:
             self._send_next(step, held, outgoing.topic, matter_id, outgoing.command, "command", now_unix_ms, trace)
+        if effects.commands:
+            # What came ahead of them is tried again.
+            step.replays += [(matter_id, s.writer, s.topic) for s in held.ledger.received if s.parked]
         for wanted in effects.timers:
             entry = books.timer(held.ledger, wanted.name)
             entry.version += 1
@@ -354,7 +381,7 @@ class UnitOfWork(Generic[S, C, E]):
         stream.last_sequence = record.sequence
         step.touched[record.key] = held
         if cause.request_id or cause.received:
-            self._keep_outcome(held, record.key, cause, record_time(event), event)
+            self._keep_outcome(held, record.key, cause, unix_ms(event.time), event)
         elif cause.position.writer:
             known = books.received(held.ledger, cause.position.writer, cause.position.topic)
             if cause.position.sequence > known.last_sequence:
@@ -366,18 +393,6 @@ class UnitOfWork(Generic[S, C, E]):
             step.timers[record.key, name] = TimerRow(held.lane, record.key, name, int(version), 0)
         held.state = self.aggregate.evolve(held.state, event)
         effects = self.aggregate.react(held.state, event)
-        self._follow(step, held, record.key, effects, record_time(event), record.traceparent)
+        self._follow(step, held, record.key, effects, unix_ms(event.time), record.traceparent)
         step.changes.append(Change(record.key, held.lane, held.state, event, None))
         return True
-
-
-def record_time(event: Any) -> int:
-    """Legal time of an event, unix milliseconds."""
-    return event.time.seconds * 1000 + event.time.nanos // 1_000_000
-
-
-def _trace_of(matter_id: str) -> str:
-    """A trace (W3C Trace Context) of its own for a matter that came without one: its id is the trace's."""
-    if len(matter_id) == TRACE_ID_LENGTH:
-        return f"00-{matter_id}-{matter_id[:16]}-00"
-    return ""

@@ -7,7 +7,8 @@ A worker is a small state machine; `advance` takes its next phase, and a crash m
     POLL     read a batch, and what is due of timers and replays; deal with it in memory
     EXECUTE  wait until the batch before is acknowledged; begin, check the epochs, write everything in one transaction
     COMMIT   commit
-    SEND     send; the sent mark moves in the next transaction
+    SEND     send the own events and, when they are acknowledged, what follows from them: a service that is restored
+             then knows of all that others were asked. The sent mark moves in the next transaction
 
 Rule 1: every trouble (fenced, database away, send failed) ends in TAKE: caches are dropped, the database is the truth.
 Rule 2: a batch that was not acknowledged is not followed by a commit on its lanes.
@@ -16,19 +17,21 @@ Rule 3: an exception or bad data in a batch: run it again message by message und
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import islice
 from typing import Generic, Protocol
 
-from onematter.backbone.ports import BadData, Fenced, Log, Store, Unavailable
-from onematter.backbone.records import DeadRecord, Record
+from google.protobuf.message import DecodeError
+
+from onematter.backbone.cache import DEFAULT_AGGREGATES, DEFAULT_BYTES, AggregateCache
+from onematter.backbone.operating import OPERATIONS_A_STEP, Operating
+from onematter.backbone.ports import BadData, Fenced, Log, Store, Unavailable, WrongCluster
+from onematter.backbone.records import DeadRecord, Record, Sending
 from onematter.backbone.service import C, E, S
-from onematter.backbone.step import Held, LaneRow, ParkedRow, Step, TimerRow
+from onematter.backbone.step import Held, LaneRow, LetterStatus, OperationRow, ParkedRow, Step, TimerRow, reason_of
 from onematter.backbone.unit import UnitOfWork
 from onematter.backbone.v1.ledger_pb2 import Ledger
-from onematter.contracts.aggregate import Undecodable, UnknownType
 
 
 class Phase(Enum):
@@ -65,23 +68,26 @@ class Worker(Generic[S, C, E]):
         *,
         clock_unix_ms: Callable[[], int],
         max_batch: int = 1000,
-        cached_aggregates: int = 20_000,
+        cached_aggregates: int = DEFAULT_AGGREGATES,
+        cached_bytes: int = DEFAULT_BYTES,
         housekeeping_ms: int = 200,
         checkpoint_ms: int = 30_000,
         postpone_ms: int = 60_000,
     ) -> None:
         self.unit, self.log, self.store, self.observer = unit, log, store, observer
         self.clock_unix_ms = clock_unix_ms
-        self.max_batch, self.cached_aggregates = max_batch, cached_aggregates
+        self.max_batch = max_batch
         self.housekeeping_ms, self.checkpoint_ms, self.postpone_ms = housekeeping_ms, checkpoint_ms, postpone_ms
         self.phase = Phase.POLL
         self.lanes: dict[int, LaneRow] = {}
-        self._cache: OrderedDict[str, Held[S]] = OrderedDict()
+        self._cache: AggregateCache[S] = AggregateCache(cached_aggregates, cached_bytes)
         self._wanted: frozenset[int] = frozenset()
         self._step: Step[S, E] | None = None
         self._batch: tuple[list[Record | DeadRecord], list[TimerRow], list[ParkedRow]] = ([], [], [])
         self._housekeeping_at = self._checkpoint_at = 0
         self._postponed: dict[tuple[str, str, int], int] = {}
+        self._operations: list[OperationRow] = []
+        self._operating = Operating(unit, store, self._held, self._cache.clear, max_batch)
 
     def advance(self, timeout_seconds: float = 0.1) -> Phase:
         """Take the next phase; returns the one taken. Raises Unavailable once it is set to take its lanes anew."""
@@ -135,29 +141,52 @@ class Worker(Generic[S, C, E]):
     def _take(self) -> None:
         self._cache.clear()
         self.lanes = {row.lane: row for row in self.store.take(sorted(self._wanted), self.log.identity())}
+        if not all(self._fold_own_events(row) for row in self.lanes.values()):
+            return
         for row in self.lanes.values():
-            self._fold_own_events(row)
-        for row in self.lanes.values():
-            self.log.send(self.store.unsent(row.lane))
+            self._hand_over(self.store.unsent(row.lane))
         self.log.flush()
         for row in self.lanes.values():
             row.sent_position = row.next_position
         self.log.start({row.lane: row.offsets for row in self.lanes.values()})
         self.phase = Phase.POLL
 
-    def _fold_own_events(self, row: LaneRow) -> None:
-        """A service restored from an older database takes over what the world has seen of it already."""
+    def _fold_own_events(self, row: LaneRow) -> bool:
+        """A service restored from an older database takes over what the world has seen of it already.
+
+        That may take long: it goes on where it stopped, and its group hears of it in between. False when lanes were
+        assigned anew meanwhile.
+        """
         end = self.log.own_events_end(row.lane)
+        if end < row.own_offset:
+            raise WrongCluster(
+                f"lane {row.lane}: the own events topic ends at {end}, but {row.own_offset} were published; it lost "
+                "records: restore it, or start with an empty schema"
+            )
         if end > row.own_offset:
-            own = (r for r in self.log.own_events(row.lane, row.own_offset, end) if r.writer == self.unit.deployment)
+            own = iter(self.log.own_events(row.lane, row.own_offset, end))
             while chunk := list(islice(own, self.max_batch)):
-                self._fold(row, chunk)
+                row.own_offset = chunk[-1].offset + 1
+                self._fold(row, [record for record in chunk if record.writer == self.unit.deployment])
+                self.keep_alive()
+                if self._wanted != frozenset(self.lanes):
+                    return False
         row.own_offset = end
+        return True
 
     def _fold(self, row: LaneRow, records: Sequence[Record]) -> None:
         step: Step[S, E] = Step()
         held = self._held([(record.key, row.lane) for record in records])
-        folded = [self.unit.fold(step, held[record.key], record) for record in records]
+        folded: list[bool] = []
+        for record in records:
+            try:
+                folded.append(self.unit.fold(step, held[record.key], record))
+            except (AssertionError, DecodeError) as error:
+                why = str(error) if isinstance(error, AssertionError) else "it is no event of ours"
+                raise WrongCluster(
+                    f"lane {row.lane}: own event at {record.topic}/{record.partition}/{record.offset}: {why};"
+                    " restore the topic, or start with an empty schema"
+                ) from error
         if any(folded):
             self.store.begin({row.lane: row.epoch})
             self.store.write(step)
@@ -167,6 +196,17 @@ class Worker(Generic[S, C, E]):
             self.observer.trouble("restored")
         self._cache.clear()
 
+    def _hand_over(self, sendings: Sequence[Sending]) -> None:
+        """Send the own events, and when the world has them what follows from them."""
+        own = [one for one in sendings if one.topic == self.unit.events_topic]
+        others = [one for one in sendings if one.topic != self.unit.events_topic]
+        if own:
+            self.log.send(own)
+        if own and others:
+            self.log.flush()
+        if others:
+            self.log.send(others)
+
     def _poll(self, timeout_seconds: float) -> None:
         records = self.log.poll(self.max_batch, timeout_seconds)
         assigned = self.log.assigned()
@@ -174,19 +214,21 @@ class Worker(Generic[S, C, E]):
             self._wanted = assigned
             self.phase = Phase.TAKE
             return
-        timers: list[TimerRow] = []
-        replays: list[ParkedRow] = []
+        timers, replays = list[TimerRow](), list[ParkedRow]()
+        self._operations = []
         now = self.clock_unix_ms()
-        if self.lanes and now >= self._housekeeping_at:
+        # A clock that was set back must not put it off.
+        if self.lanes and not self._housekeeping_at - self.housekeeping_ms <= now < self._housekeeping_at:
             self._housekeeping_at = now + self.housekeeping_ms
             due = self.store.due_timers(sorted(self.lanes), now, self.max_batch)
             timers = [t for t in due if now >= self._postponed.get((t.matter_id, t.name, t.version), 0)]
             replays = self.store.replays(sorted(self.lanes), self.max_batch)
-        if not (records or timers or replays):
+            self._operations = self.store.operations(sorted(self.lanes), OPERATIONS_A_STEP)
+        if not (records or timers or replays or self._operations):
             return
         self._batch = (records, timers, replays)
         self._step = None
-        if not replays:
+        if not replays and not self._operations:
             try:
                 self._step = self._deal_with(Step(), records, timers)
             except Unavailable:
@@ -231,11 +273,14 @@ class Worker(Generic[S, C, E]):
             state_type = self.unit.aggregate.state_type
             for matter_id, lane in missing.items():
                 row = rows.get(matter_id)
-                held[matter_id] = cache[matter_id] = (
-                    self.unit.new(lane)
-                    if row is None
-                    else Held(lane, state_type.FromString(row[0]), Ledger.FromString(row[1]))
-                )
+                found: Held[S]
+                if row is None:
+                    found = self.unit.new(lane)
+                else:
+                    found = Held(lane, state_type.FromString(row[0]), Ledger.FromString(row[1]))
+                    found.size_bytes = len(row[0]) + len(row[1])
+                cache.put(matter_id, found)
+                held[matter_id] = found
         return held
 
     def _epochs(self, lanes: Sequence[int]) -> dict[int, int]:
@@ -258,7 +303,8 @@ class Worker(Generic[S, C, E]):
                 self._cache.clear()
                 step = None
         if step is None:
-            self.observer.trouble("rerun")
+            if not (self._batch[2] or self._operations):
+                self.observer.trouble("rerun")
             step = self._step = self._one_by_one()
         self.store.write_lanes(step, self.lanes)
         if self.unit.aggregate.before_commit is not None:
@@ -268,7 +314,7 @@ class Worker(Generic[S, C, E]):
     def _checkpoint(self) -> None:
         """Note, now and then, how far the own events are known to the database."""
         now = self.clock_unix_ms()
-        if now >= self._checkpoint_at:
+        if not self._checkpoint_at - self.checkpoint_ms <= now < self._checkpoint_at:
             self._checkpoint_at = now + self.checkpoint_ms
             for row in self.lanes.values():
                 row.own_offset = self.log.own_events_end(row.lane)
@@ -279,6 +325,7 @@ class Worker(Generic[S, C, E]):
         self._cache.clear()
         whole: Step[S, E] = Step()
         lanes = {r.partition for r in records} | {t.lane for t in timers} | {r.record.partition for r in replays}
+        lanes |= {operation.lane for operation in self._operations}
         self.store.begin(self._epochs(sorted(lanes)))
         for record in records:
             self._attempt(whole, record, lambda step, record=record: bool(self._deal_with(step, [record], [])))
@@ -296,6 +343,8 @@ class Worker(Generic[S, C, E]):
                 blocked.add(stream)
                 row.action = ""
         self.store.write(Step(parked=[row for row in replays if not row.action]))
+        if self._operating.carry_out(whole, self._operations, self.clock_unix_ms()):
+            self._housekeeping_at = 0
         self._cache.clear()
         return whole
 
@@ -324,12 +373,12 @@ class Worker(Generic[S, C, E]):
                 self.unit.turn_away(step, record, reason_of(error))
             self.store.write(step)
             done = True
-        _merge(whole, step)
+        whole.merge(step)
         return done
 
     def _replay(self, step: Step[S, E], row: ParkedRow) -> bool:
-        key = row.record.key
-        return self.unit.replay(step, self._held([(key, row.record.partition)])[key], row)
+        held = self._held([(row.record.key, row.record.partition)])[row.record.key]
+        return self.unit.replay(step, held, row) is not LetterStatus.PARKED
 
     def _commit(self) -> None:
         self.store.commit()
@@ -340,35 +389,11 @@ class Worker(Generic[S, C, E]):
     def _send(self) -> None:
         step = self._step
         assert step is not None
-        for lane, sendings in step.sendings.items():
+        for lane in step.sendings:
             row = self.lanes[lane]
             row.next_position += 1
-            self.log.send(sendings)
             row.sent_position = row.next_position
-        for matter_id in step.touched:
-            if matter_id in self._cache:
-                self._cache.move_to_end(matter_id)
-        while len(self._cache) > self.cached_aggregates:
-            self._cache.popitem(last=False)
+        self._hand_over([sending for sendings in step.sendings.values() for sending in sendings])
+        self._cache.settle(step.touched)
         self._step = None
         self.phase = Phase.POLL
-
-
-def _merge(whole: Step[S, E], step: Step[S, E]) -> None:
-    """Add what a part leaves for the end of the transaction, in order. Its rows are written already."""
-    whole.changes += step.changes
-    for lane, offsets in step.offsets.items():
-        whole.offsets.setdefault(lane, {}).update(offsets)
-    for lane, sendings in step.sendings.items():
-        whole.sendings.setdefault(lane, []).extend(sendings)
-    for what, count in step.counts.items():
-        whole.counts[what] = whole.counts.get(what, 0) + count
-
-
-def reason_of(error: Exception) -> str:
-    """The dead letter's reason: the kind of error, and its text only where we wrote it, since others may quote data."""
-    if isinstance(error, (Undecodable, UnknownType)):
-        return f"{'undecodable' if isinstance(error, Undecodable) else 'unknown type'}: {error}"
-    if isinstance(error, AssertionError):
-        return f"invariant broken: {error}"
-    return f"failed: {type(error).__name__}"

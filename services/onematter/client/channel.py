@@ -36,6 +36,8 @@ from onematter.client.messages import MaterialFile, checked_id, material_of
 from onematter.common.v1.outcome_pb2 import CommandRefused, Outcome, Reason, Violation
 from onematter.contracts.reasons import language_of
 from onematter.contracts.topics import table
+from onematter.exchange.v1 import exchange_service_pb2 as exchange
+from onematter.exchange.v1.exchange_service_pb2_grpc import ExchangeServiceStub
 from onematter.intake.v1 import intake_service_pb2 as intake
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
@@ -213,22 +215,51 @@ class Services:
         request = archive.GetReceiptRequest(matter_id=checked_id(matter_id))
         return self._call(stub.GetReceipt, request).receipt
 
-    def parked(self, deployment: str, request: operations.ListParkedRequest) -> operations.ListParkedResponse:
-        """One page of a deployment's parked records."""
-        stub = OperationsServiceStub(self._channel(deployment))
-        return self._call(stub.ListParked, request)
+    def sharings(self, matter_id: str) -> exchange.ListSharingsResponse:
+        """What is asked of the exchange for a matter. Raises NotFound when nothing was."""
+        stub = ExchangeServiceStub(self._channel("exchange"))
+        return self._call(stub.ListSharings, exchange.ListSharingsRequest(matter_id=checked_id(matter_id)))
 
-    def replay_parked(self, deployment: str, matter_id: str, writer: str, topic: str) -> None:
-        """Hand the parked records of a stream to the service again."""
+    def dead_letters(
+        self, deployment: str, request: operations.ListDeadLettersRequest
+    ) -> operations.ListDeadLettersResponse:
+        """One page of what a deployment could not take in."""
         stub = OperationsServiceStub(self._channel(deployment))
-        request = operations.ReplayParkedRequest(matter_id=matter_id, writer=writer, topic=topic)
-        self._call(stub.ReplayParked, request)
+        return self._call(stub.ListDeadLetters, request)
 
-    def drop_parked(self, deployment: str, matter_id: str, writer: str, topic: str) -> None:
-        """Give up the first parked record of a stream."""
+    def dead_letter(
+        self, deployment: str, request: operations.GetDeadLetterRequest
+    ) -> operations.GetDeadLetterResponse:
+        """One of them, decoded and masked. Raises NotFound."""
         stub = OperationsServiceStub(self._channel(deployment))
-        request = operations.DropParkedRequest(matter_id=matter_id, writer=writer, topic=topic)
-        self._call(stub.DropParked, request)
+        return self._call(stub.GetDeadLetter, request)
+
+    def replay_dead_letter(self, deployment: str, request: operations.ReplayDeadLetterRequest) -> operations.Operation:
+        """Hand a parked stream to the service again; what came of it when it was carried out."""
+        stub = OperationsServiceStub(self._channel(deployment))
+        return self._call(stub.ReplayDeadLetter, request).operation
+
+    def drop_dead_letter(self, deployment: str, request: operations.DropDeadLetterRequest) -> operations.Operation:
+        """Give a record up; what came of it when it was carried out."""
+        stub = OperationsServiceStub(self._channel(deployment))
+        return self._call(stub.DropDeadLetter, request).operation
+
+    def retry_matter(self, deployment: str, request: operations.RetryMatterRequest) -> operations.Operation:
+        """Try at once what of a matter waits to be tried again. Raises Refused where nothing does."""
+        stub = OperationsServiceStub(self._channel(deployment))
+        return self._call(stub.RetryMatter, request).operation
+
+    def operations(
+        self, deployment: str, request: operations.ListOperationsRequest
+    ) -> operations.ListOperationsResponse:
+        """One page of what operators asked of a deployment, newest first."""
+        stub = OperationsServiceStub(self._channel(deployment))
+        return self._call(stub.ListOperations, request)
+
+    def operated_deployments(self) -> Sequence[str]:
+        """The deployments that park records and whose address is known."""
+        known = table().deployments.values()
+        return [d.name for d in known if d.service != "supervision" and d.name in self.addresses]
 
     def approval_deployments(self) -> Sequence[str]:
         """The approval deployments whose address is known."""
@@ -241,7 +272,9 @@ class Services:
             variable = "ONEMATTER_" + deployment.upper().replace("-", "_")
             raise Invalid(
                 f"no address of {deployment} is known; give --{deployment} HOST:PORT or {variable},"
-                " or start the stack here with `onematter up`"
+                " or start the stack here with `onematter up`",
+                f"不知道 {deployment} 的地址；请用 --{deployment} HOST:PORT 或环境变量 {variable} 给出，"
+                "或在本机运行 onematter up",
             )
         if deployment not in self._channels:
             self._channels[deployment] = (
@@ -265,17 +298,25 @@ def error_of(error: grpc.RpcError, address: str = "") -> OneMatterError:
         case grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.INVALID_ARGUMENT:
             return Refused(_violations(error) or [Violation(field="", parameters={"message": details})])
         case grpc.StatusCode.NOT_FOUND:
-            return NotFound(details or "there is no such thing; check the id")
+            # The service has said it in the language that was asked for.
+            return NotFound(details or "there is no such thing; check the id", details or "没有找到；请核对标识")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceeded(
-                f"no answer in time; send the same request_id again, or give more with --deadline: {details}"
+                f"no answer in time; send the same request_id again, or give more with --deadline: {details}",
+                f"没有按时答复；请以同一 request_id 再次发送，或用 --deadline 多等一会：{details}",
             )
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.RESOURCE_EXHAUSTED | grpc.StatusCode.CANCELLED:
-            return Unavailable(f"the service {address + ' ' if address else ''}cannot answer now: {details}")
+            return Unavailable(
+                f"the service {address + ' ' if address else ''}cannot answer now: {details}",
+                f"服务{' ' + address if address else ''}目前不能答复：{details}",
+            )
         case grpc.StatusCode.UNIMPLEMENTED:
-            return Unavailable(f"the service does not have this call; is its version older? {details}")
+            return Unavailable(
+                f"the service does not have this call; is its version older? {details}",
+                f"服务没有这一接口，可能版本较旧：{details}",
+            )
         case _:
-            return OneMatterError(f"the service failed ({code.name}): {details}")
+            return OneMatterError(f"the service failed ({code.name}): {details}", f"服务出错（{code.name}）：{details}")
 
 
 def _violations(error: grpc.RpcError) -> list[Violation]:

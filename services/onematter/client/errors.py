@@ -8,7 +8,7 @@
     ├── NotFound           4   no such matter, task or record; Refused for that alone exits with 4 too
     └── DeadlineExceeded   5   no answer in time; what was asked may still have happened: repeat the same request_id
 
-No text repeats personal data.
+No text repeats personal data. Each is said in English and in Chinese.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onematter.common.v1.outcome_pb2 import Reason, Violation
-from onematter.contracts.reasons import text
+from onematter.contracts.reasons import language_of, text
 
 _UNKNOWN = frozenset({Reason.REASON_MATTER_UNKNOWN, Reason.REASON_TASK_UNKNOWN})
 
@@ -28,9 +28,18 @@ class OneMatterError(Exception):
     code = "error"
     exit_code = 1
 
+    def __init__(self, text: str, chinese: str = "") -> None:
+        """`text` is English, and stands for both languages where `chinese` is empty."""
+        super().__init__(text)
+        self.chinese = chinese
+
+    def said(self, language: str) -> str:
+        """The text in the language that a tag asks for."""
+        return self.chinese if self.chinese and language_of(language) == "zh-CN" else str(self)
+
     def document(self, language: str) -> dict[str, Any]:
         """The error as a JSON document."""
-        return {"code": self.code, "message": str(self)}
+        return {"code": self.code, "message": self.said(language)}
 
 
 class Refused(OneMatterError):
@@ -47,7 +56,10 @@ class Refused(OneMatterError):
         self.request_id = request_id
         if self.violations and all(one.reason in _UNKNOWN for one in self.violations):
             self.exit_code = NotFound.exit_code
-        super().__init__("refused: " + "; ".join(_line(v) for v in self.violations))
+        super().__init__(
+            "refused: " + "; ".join(_line(v, "en") for v in self.violations),
+            "被拒绝：" + "；".join(_line(v, "zh-CN") for v in self.violations),
+        )
 
     def document(self, language: str) -> dict[str, Any]:
         """The refusal with the text of every rule and way out in `language`."""
@@ -108,6 +120,8 @@ def reason_name(number: Any) -> str:
     return str(number)
 
 
-def _line(violation: Violation) -> str:
-    said = text(violation, "en")
+def _line(violation: Violation, language: str) -> str:
+    said = text(violation, language)
+    if language == "zh-CN":
+        return f"{violation.field or '请求'}：{said.rule}{said.way_out}"
     return f"{violation.field or 'request'}: {said.rule} {said.way_out}"

@@ -91,7 +91,9 @@ def follow(
             left_ms = _POLL_MS if deadline is None else int((deadline - time.monotonic()) * 1000)
             if left_ms <= 0:
                 raise DeadlineExceeded(
-                    f"matter {matter_id} did not end in {timeout_seconds:g} s; follow it again, or ask for its progress"
+                    f"matter {matter_id} did not end in {timeout_seconds:g} s; follow it again, or ask for its"
+                    " progress",
+                    f"办件 {matter_id} 未在 {timeout_seconds:g} 秒内办结；请再次跟踪，或查询进度",
                 )
             for records in consumer.poll(timeout_ms=min(left_ms, _POLL_MS)).values():
                 for record in records:
@@ -109,7 +111,10 @@ def follow(
 def _seek(consumer: KafkaConsumer, matter_id: str, since_unix_ms: int | None) -> None:
     partitions = consumer.partitions_for_topic(MATTER_EVENTS)
     if not partitions:
-        raise Unavailable(f"topic {MATTER_EVENTS} does not exist; is this the right Kafka?")
+        raise Unavailable(
+            f"topic {MATTER_EVENTS} does not exist; is this the right Kafka?",
+            f"没有主题 {MATTER_EVENTS}；请确认是否为正确的 Kafka",
+        )
     own = TopicPartition(MATTER_EVENTS, partition_key(matter_id.encode(), list(partitions)))
     consumer.assign([own])
     found = None

@@ -36,7 +36,9 @@ def china_day(day: str | date, field: str) -> str:
         try:
             date.fromisoformat(text if _DAY.fullmatch(text) else "")
         except ValueError:
-            raise Invalid(f"{field}: it is no day; write it as 2026-11-23") from None
+            raise Invalid(
+                f"{field}: it is no day; write it as 2026-11-23", f"{field}：不是日期；请写作 2026-11-23"
+            ) from None
     return text
 
 
@@ -138,6 +140,13 @@ def request_correction_command(
         CorrectionNeed(material_id=one.material_id, reason=one.reason, newly_visible_because=one.newly_visible_because)
         for one in needs
     )
+    return command
+
+
+def lift_command(actor: Actor, request_id: str, matter_id: str, item_id: str, reason: str) -> ApprovalCommand:
+    """Take a correction back (撤回补正要求); the clock goes on, and it is decided on what is there."""
+    command = _of_task(actor, request_id, matter_id, item_id)
+    command.lift_correction.reason = reason
     return command
 
 

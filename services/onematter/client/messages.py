@@ -87,7 +87,8 @@ def number_of(enum: Any, prefix: str, text: str | int, field: str) -> Any:
     names = {name.removeprefix(prefix): number for name, number in enum.items() if number}
     number = names.get(text.upper().replace("-", "_"))
     if number is None:
-        raise Invalid(f"{field}: no such value; give one of {', '.join(n.lower() for n in names)}")
+        allowed = ", ".join(n.lower() for n in names)
+        raise Invalid(f"{field}: no such value; give one of {allowed}", f"{field}：没有这一取值；可用的有：{allowed}")
     return number
 
 
@@ -115,7 +116,7 @@ def actor_of(
     principal.
     """
     if not principal:
-        raise Invalid("principal: it is empty; say who acts")
+        raise Invalid("principal: it is empty; say who acts", "principal：为空；请写明由谁提出")
     return Actor(
         principal=principal,
         role=number_of(ActorRole, "ACTOR_ROLE_", role, "role"),
@@ -137,10 +138,13 @@ def fact_of(key: str, value: FactInput) -> Fact:
         try:
             return Fact(number=float(value))
         except OverflowError:
-            raise Invalid(f"facts[{key}]: the number is too large") from None
+            raise Invalid(f"facts[{key}]: the number is too large", f"facts[{key}]：数字过大") from None
     if isinstance(value, Sequence) and all(isinstance(one, str) for one in value):
         return Fact(list=TextList(values=value))
-    raise Invalid(f"facts[{key}]: give a text, a number, true or false, or a list of texts")
+    raise Invalid(
+        f"facts[{key}]: give a text, a number, true or false, or a list of texts",
+        f"facts[{key}]：请填文字、数字、true 或 false，或者文字的列表",
+    )
 
 
 def material_of(given: AnyMaterial) -> Material:
@@ -167,9 +171,15 @@ def material_of(given: AnyMaterial) -> Material:
                 digest.update(chunk)
                 size_bytes += len(chunk)
     except OSError as error:
-        raise Invalid(f"materials[{material_id}]: {path}: {error.strerror}; give a readable file") from None
+        raise Invalid(
+            f"materials[{material_id}]: {path}: {error.strerror}; give a readable file",
+            f"materials[{material_id}]：{path}：无法读取（{error.strerror}）；请给出可以读取的文件",
+        ) from None
     if not size_bytes:
-        raise Invalid(f"materials[{material_id}]: {path}: the file is empty; give one with the material's content")
+        raise Invalid(
+            f"materials[{material_id}]: {path}: the file is empty; give one with the material's content",
+            f"materials[{material_id}]：{path}：文件是空的；请给出有内容的文件",
+        )
     return Material(
         material_id=material_id,
         digest=digest.digest(),
@@ -297,7 +307,10 @@ def checked_id(matter_id: str) -> str:
     """The id in lower case. Raises Invalid when it is not 32 hexadecimal digits."""
     lower = matter_id.lower()
     if not MATTER_ID.fullmatch(lower):
-        raise Invalid("matter_id: it is not 32 hexadecimal digits; give the id that handing in printed")
+        raise Invalid(
+            "matter_id: it is not 32 hexadecimal digits; give the id that handing in printed",
+            "matter_id：不是 32 位十六进制；请填提交时打印的办件标识",
+        )
     return lower
 
 

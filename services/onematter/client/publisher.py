@@ -58,12 +58,15 @@ class Publisher:
         except MessageSizeTooLargeError:
             limit = table().max_message_bytes
             raise Invalid(
-                f"the request is larger than {limit} bytes; name materials by digest, and put less into it"
+                f"the request is larger than {limit} bytes; name materials by digest, and put less into it",
+                f"请求超过 {limit} 字节；材料请只写摘要，并减少内容",
             ) from None
         except KafkaTimeoutError as error:
             raise DeadlineExceeded(
                 f"Kafka did not acknowledge the write to {topic} in {self._timeout_seconds:g} s;"
-                f" send request {command.request_id} again: {error}"
+                f" send request {command.request_id} again: {error}",
+                f"Kafka 未在 {self._timeout_seconds:g} 秒内确认写入 {topic}；"
+                f"请以同一 request_id（{command.request_id}）再次发送：{error}",
             ) from None
         except KafkaError as error:
             raise unavailable(self._connection, error) from None
@@ -96,5 +99,7 @@ def unavailable(connection: KafkaConnection, error: Exception) -> Unavailable:
     """The error of a broker that cannot be used, with the way out."""
     return Unavailable(
         f"Kafka at {connection.bootstrap_servers}: {error or type(error).__name__};"
-        " check KAFKA_BOOTSTRAP_SERVERS and its security settings"
+        " check KAFKA_BOOTSTRAP_SERVERS and its security settings",
+        f"无法使用 {connection.bootstrap_servers} 的 Kafka：{error or type(error).__name__}；请检查"
+        " KAFKA_BOOTSTRAP_SERVERS 及其安全设置",
     )

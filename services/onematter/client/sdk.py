@@ -171,7 +171,10 @@ class OneMatter:
         """
         if isinstance(command, IntakeCommand):
             if command.WhichOneof("command") == "submit_matter":
-                raise Invalid("command: it hands in a matter; use submit, which remembers when")
+                raise Invalid(
+                    "command: it hands in a matter; use submit, which remembers when",
+                    "command：这是提交办件的命令；请用 submit",
+                )
             topic = INTAKE_COMMANDS
         else:
             actor = command.actor

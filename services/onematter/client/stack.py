@@ -36,7 +36,10 @@ def read(home: Path) -> LocalStack:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
-            raise Unavailable(f"{path} is of another version; use the `onematter` that started the stack")
+            raise Unavailable(
+                f"{path} is of another version; use the `onematter` that started the stack",
+                f"{path} 属于另一版本；请用启动它的那个 onematter",
+            )
         services = document["services"]
         return LocalStack(
             document["kafka_bootstrap_servers"],
@@ -47,5 +50,6 @@ def read(home: Path) -> LocalStack:
         return LocalStack()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unavailable(
-            f"{path} cannot be read ({type(error).__name__}); give addresses by option, or start the stack anew"
+            f"{path} cannot be read ({type(error).__name__}); give addresses by option, or start the stack anew",
+            f"{path} 无法读取（{type(error).__name__}）；请用选项给出地址，或重新启动",
         ) from None

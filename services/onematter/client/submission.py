@@ -67,14 +67,21 @@ def read(text: str, directory: Path) -> Form:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        where = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise Invalid(f"submission: it is not JSON{where}; see `onematter submit --help` for its schema") from None
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 0
+        where, place = (f" at line {line}", f"（第 {line} 行）") if line else ("", "")
+        raise Invalid(
+            f"submission: it is not JSON{where}; see `onematter submit --help` for its schema",
+            f"提交的文件不是 JSON{place}；格式见 onematter submit --help",
+        ) from None
     root = _object(document, "submission")
     _known(root, "", set(Form.__slots__))
     facts = _object(root.get("facts", {}), "facts")
     for key, value in facts.items():
         if value is None or isinstance(value, dict):
-            raise Invalid(f"facts[{key}]: give a text, a number, true or false, or a list of texts")
+            raise Invalid(
+                f"facts[{key}]: give a text, a number, true or false, or a list of texts",
+                f"facts[{key}]：请填文字、数字、true 或 false，或者文字的列表",
+            )
     return Form(
         matter_code=_text(root, "matter_code", required=True),
         division=_text(root, "division", required=True),
@@ -106,10 +113,13 @@ def _material(given: Any, path: str, directory: Path) -> AnyMaterial:
     try:
         raw = bytes.fromhex(digest)
     except ValueError:
-        raise Invalid(f"{path}.sha256: it is not hexadecimal; give the SHA-256 of the content") from None
+        raise Invalid(
+            f"{path}.sha256: it is not hexadecimal; give the SHA-256 of the content",
+            f"{path}.sha256：不是十六进制；请填内容的 SHA-256 摘要",
+        ) from None
     size = material.get("size_bytes")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 63:
-        raise Invalid(f"{path}.size_bytes: give the size as a whole number")
+        raise Invalid(f"{path}.size_bytes: give the size as a whole number", f"{path}.size_bytes：请填整数，单位字节")
     return MaterialInput(_text(material, "material_id", path, required=True), raw, size, media_type, trust_class)
 
 
@@ -123,14 +133,17 @@ def _party(given: Any, path: str) -> PartyInput:
 
 def _object(given: Any, path: str) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise Invalid(f"{path}: give a JSON object; see `onematter submit --help` for its schema")
+        raise Invalid(
+            f"{path}: give a JSON object; see `onematter submit --help` for its schema",
+            f"{path}：请填 JSON 对象；格式见 onematter submit --help",
+        )
     return given
 
 
 def _list(root: dict[str, Any], name: str) -> list[Any]:
     given = root.get(name, [])
     if not isinstance(given, list):
-        raise Invalid(f"{name}: give a JSON list")
+        raise Invalid(f"{name}: give a JSON list", f"{name}：请填 JSON 列表")
     return given
 
 
@@ -138,7 +151,7 @@ def _texts(root: dict[str, Any], name: str) -> tuple[str, ...]:
     given = _list(root, name)
     for position, one in enumerate(given):
         if not isinstance(one, str) or not one:
-            raise Invalid(f"{name}[{position}]: give a text in quotes")
+            raise Invalid(f"{name}[{position}]: give a text in quotes", f"{name}[{position}]：请填加引号的文字")
     return tuple(given)
 
 
@@ -146,9 +159,12 @@ def _text(given: dict[str, Any], name: str, path: str = "", *, required: bool = 
     label = f"{path}.{name}" if path else name
     value = given.get(name, "")
     if not isinstance(value, str):
-        raise Invalid(f"{label}: give a text in quotes")
+        raise Invalid(f"{label}: give a text in quotes", f"{label}：请填加引号的文字")
     if required and not value:
-        raise Invalid(f"{label}: it is missing; see `onematter submit --help` for the schema")
+        raise Invalid(
+            f"{label}: it is missing; see `onematter submit --help` for the schema",
+            f"{label}：没有填写；格式见 onematter submit --help",
+        )
     return value
 
 
@@ -156,4 +172,8 @@ def _known(given: dict[str, Any], path: str, names: set[str]) -> None:
     for name in given:
         if name not in names:
             label = f"{path}.{name}" if path else name
-            raise Invalid(f"{label[:80]!r}: no such field; the schema has {', '.join(sorted(names))}")
+            known = ", ".join(sorted(names))
+            raise Invalid(
+                f"{label[:80]!r}: no such field; the schema has {known}",
+                f"{label[:80]!r}：没有这一字段；可用的有：{known}",
+            )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts.reason_texts_handling import HANDLING_TEXTS, Texts
+from onematter.contracts.reason_texts_operating import OPERATING_TEXTS
 
 # What the parameter `rule` of a malformed fact, material or field says; the text is put in its place.
 RULES: dict[str, tuple[str, str]] = {
@@ -195,10 +196,13 @@ TEXTS: dict[int, Texts] = {
         ),
     ),
     Reason.REASON_MATERIAL_UNKNOWN: (
-        ("这件事不需要这一材料[；需要的有：{known}]。", "请去掉它或改用目录中的材料代码。" + _RENEW_ZH),
         (
-            "The matter has no such material[; it has: {known}].",
-            "Leave it out, or use the catalogue's id. " + _RENEW_EN,
+            "[事项 {item} ]不需要这一材料[；可以写的材料代码：{known}]。",
+            "请去掉它，或改用目录中的材料代码（onematter catalogue 代码）。" + _RENEW_ZH,
+        ),
+        (
+            "[Item {item}: ]no such material is needed[; it may be: {known}].",
+            "Leave it out, or use the catalogue's id (`onematter catalogue CODE`). " + _RENEW_EN,
         ),
     ),
     Reason.REASON_MATERIAL_OVERSIZED: (
@@ -296,4 +300,5 @@ TEXTS: dict[int, Texts] = {
         ),
     ),
     **HANDLING_TEXTS,
+    **OPERATING_TEXTS,
 }

@@ -24,10 +24,14 @@ HANDLING_TEXTS: dict[int, Texts] = {
         ),
     ),
     Reason.REASON_PERIOD_SUSPENDED: (
-        ("期限已[自 {since} 起]停止计时，不能再次停止。", "请先恢复计时：补正材料到齐，或结束正在进行的特别程序。"),
+        (
+            "期限已[自 {since} 起]停止计时，不能再次停止。",
+            "请先恢复计时：等补正材料到齐，或撤回补正要求（onematter lift），或结束特别程序（onematter resume）。",
+        ),
         (
             "The clock stands still already[, since {since}].",
-            "Let it go on first: supply the materials, or end the special procedure that runs.",
+            "Let it go on first: wait for the materials or take the correction back (`onematter lift`), or end the"
+            " special procedure (`onematter resume`).",
         ),
     ),
     Reason.REASON_PERIOD_NOT_SUSPENDED: (
@@ -84,10 +88,14 @@ HANDLING_TEXTS: dict[int, Texts] = {
         ("Nobody has claimed the task, so there is nothing to release.", "Leave it as it is, or check the item's id."),
     ),
     Reason.REASON_TASK_SUSPENDED: (
-        ("该事项已暂停[（自 {since} 起）]：补正或者特别程序尚未结束。", "请等补正材料到齐，或先结束特别程序。"),
+        (
+            "该事项已暂停[（自 {since} 起）]：补正或者特别程序尚未结束。",
+            "请等补正材料到齐，或撤回补正要求（onematter lift），或先结束特别程序（onematter resume）。",
+        ),
         (
             "The task stands still[, since {since}]: a correction or a special procedure runs.",
-            "Wait for the materials, or end the special procedure first (`onematter resume`).",
+            "Wait for the materials or take the correction back (`onematter lift`), or end the special procedure first"
+            " (`onematter resume`).",
         ),
     ),
     Reason.REASON_CORRECTION_ALREADY_VISIBLE: (
@@ -123,6 +131,29 @@ HANDLING_TEXTS: dict[int, Texts] = {
         (
             "A material that was to follow is not here yet[: {material}], so the item cannot be granted.",
             "Wait for it; when its time has passed, decide on what is there.",
+        ),
+    ),
+    Reason.REASON_MATERIAL_NOT_SHARED: (
+        (
+            "政府掌握的材料[（{material}）]未能共享[，掌握的部门：{held_by}]，申请人也尚未补交，不能准予。",
+            "请等材料到齐；要停止计时的，可就这一材料一次性告知补正（onematter correct）。不共享已记在掌握的部门名下。",
+        ),
+        (
+            "A material that the government holds was not shared[: {material}][, held by {held_by}], and the applicant"
+            " has not supplied it yet, so the item cannot be granted.",
+            "Wait for it, or ask for it as a correction (`onematter correct`), so that the clock stands still; that it"
+            " was not shared is on record against its holder.",
+        ),
+    ),
+    Reason.REASON_ROUNDS_EXHAUSTED: (
+        (
+            "同一事项中此类程序的次数已经用完[：最多 {limit} 次]（行政许可法第32条：一次性告知）。",
+            "请按现有材料和意见作出决定；不能准予的，写明依据。",
+        ),
+        (
+            "This was done as often as one task allows[: {limit} times at most]; everything is told at once"
+            " (Administrative Licensing Law, art. 32).",
+            "Decide on what is there; what cannot be granted is denied, with its basis.",
         ),
     ),
     Reason.REASON_LEGAL_BASIS_MISSING: (

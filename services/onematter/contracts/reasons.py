@@ -67,6 +67,15 @@ _WORDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "APPLICANT": ("申请人", "applicants"),
         "AGENT": ("代办人", "agents"),
         "CLERK": ("窗口人员", "window clerks"),
+        "SUPERVISOR": ("监督人员", "supervisors"),
+        "OPERATOR": ("运维人员", "operators"),
+    },
+    "became": {
+        "set_aside": ("已搁置", "set aside"),
+        "replayed": ("已重放", "replayed"),
+        "duplicate": ("是重复记录", "a duplicate"),
+        "forwarded": ("已转发", "forwarded"),
+        "dropped": ("已放弃", "given up"),
     },
     "required": {
         "STAFF": ("经办人", "official in charge"),

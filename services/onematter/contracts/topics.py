@@ -2,7 +2,9 @@
 
 Rule 1: no other module spells a topic's name.
 Rule 2: a commands topic is acted on by exactly one deployment; an events topic is written by exactly one.
-Rule 3: which deployment an item goes to is asked here once, when a matter is accepted, and then pinned in the matter.
+Rule 3: records are kept for ever and never compacted: a service that is restored, or built anew, reads them from the
+first. What is older may be kept in tiered storage, where the total is for ever all the same.
+Rule 4: which deployment an item goes to is asked here once, when a matter is accepted, and then pinned in the matter.
 """
 
 from __future__ import annotations
@@ -102,12 +104,22 @@ class TopicTable:
         serving = [
             d
             for d in self.deployments.values()
-            if d.service == "approval" and d.level == level and division.startswith(d.division.rstrip("0"))
+            if d.service == "approval" and d.level == level and division.startswith(_digits(d.division))
         ]
         if not serving:
             raise LookupError(f"no approval deployment serves level {Level.Name(level)}; add one to topics.toml")
-        owner = max(serving, key=lambda d: len(d.division.rstrip("0")))
+        owner = max(serving, key=lambda d: len(_digits(d.division)))
         return Destination(owner.name, self.commands_topic(owner.name), self.events_topic(owner.name))
+
+
+def _digits(division: str) -> str:
+    """What the codes of all divisions within `division` begin with: two digits a level (GB/T 2260).
+
+    Only whole pairs of zeros stand for all of them: 330110 (余杭区) is a county, 331000 (台州市) has nothing of 331100.
+    """
+    while division.endswith("00") and len(division) % 2 == 0:
+        division = division[:-2]
+    return division
 
 
 def parse(document: Mapping[str, Any]) -> TopicTable:
@@ -127,18 +139,48 @@ def parse(document: Mapping[str, Any]) -> TopicTable:
         for t in document["topic"]
     }
     _check(deployments, topics)
+    _check_retention(defaults)
     return TopicTable(
         partitions=int(os.environ.get("ONEMATTER_PARTITIONS", str(defaults["partitions"]))),
         config={
             "retention.ms": str(defaults["retention_ms"]),
+            "retention.bytes": "-1",
             "cleanup.policy": defaults["cleanup_policy"],
             "message.timestamp.type": defaults["timestamp_type"],
             "max.message.bytes": str(defaults["max_message_bytes"]),
+            **_tiered(defaults),
         },
         max_message_bytes=defaults["max_message_bytes"],
         deployments=deployments,
         topics=topics,
     )
+
+
+def _tiered(defaults: Mapping[str, Any]) -> dict[str, str]:
+    if not defaults.get("remote_storage"):
+        return {}
+    local = defaults.get("local_retention_ms")
+    return {"remote.storage.enable": "true", **({} if local is None else {"local.retention.ms": str(local)})}
+
+
+def _check_retention(defaults: Mapping[str, Any]) -> None:
+    kept, policy = defaults["retention_ms"], defaults["cleanup_policy"]
+    if kept != -1:
+        raise ValueError(
+            f"defaults: retention_ms is {kept}; records are kept for ever (-1), since a service that "
+            "is restored or built anew needs them all; to keep less on the brokers' disks, set remote_storage = true "
+            "and local_retention_ms"
+        )
+    if policy != "delete":
+        raise ValueError(
+            f"defaults: cleanup_policy is {policy}; compaction drops all but a matter's last record; "
+            "it must be delete, which with retention_ms = -1 drops nothing"
+        )
+    local = defaults.get("local_retention_ms")
+    if local is not None and not defaults.get("remote_storage"):
+        raise ValueError("defaults: local_retention_ms without remote_storage = true would be no retention at all")
+    if local is not None and local <= 0:
+        raise ValueError(f"defaults: local_retention_ms is {local}; give milliseconds from 1, or leave it out")
 
 
 def _check(deployments: Mapping[str, Deployment], topics: Mapping[str, Topic]) -> None:

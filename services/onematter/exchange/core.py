@@ -11,6 +11,7 @@ Rule 5: personal data stand in the state as long as something is open, and in no
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple, TypeAlias
 
 from onematter.common.v1.actor_pb2 import ActorRole
@@ -84,7 +85,7 @@ class Core:
             case FromIntake():
                 if command.command.WhichOneof("command") == "resolve_materials":
                     return self._request(state, command.command.resolve_materials, now)
-                return _stop(state)
+                return _stop(state, command.command.stop_resolving.material_ids)
             case ExchangeCommand():
                 return self._answer(state, command, now)
             case TimerDue():
@@ -264,6 +265,11 @@ def is_open(state: SharingState) -> bool:
     return any(one.status in _OPEN for one in state.requests)
 
 
+def is_waiting(request: SharingRequest) -> bool:
+    """Whether an answer is still waited for."""
+    return request.status in _OPEN
+
+
 def find(state: SharingState, material_id: str) -> SharingRequest | None:
     """Return the request for a material; None when it was not asked for."""
     for one in state.requests:
@@ -286,8 +292,13 @@ def _close(state: SharingState, material_id: str, status: SharingStatus, event: 
     return request
 
 
-def _stop(state: SharingState) -> ExchangeEvent | None:
-    open_ids = [one.material.material_id for one in state.requests if one.status in _OPEN]
+def _stop(state: SharingState, material_ids: Collection[str]) -> ExchangeEvent | None:
+    """Ask no more for these materials, or for none where none is named."""
+    open_ids = [
+        one.material.material_id
+        for one in state.requests
+        if one.status in _OPEN and (not material_ids or one.material.material_id in material_ids)
+    ]
     if not open_ids:
         return None
     event = ExchangeEvent()

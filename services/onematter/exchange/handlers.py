@@ -69,4 +69,5 @@ def aggregate(policy: Policy, table: TopicTable, deployment: str) -> Aggregate[S
         timer_command=TimerDue,
         key_of=key_of,
         project=store.project,
+        again=store.again,
     )

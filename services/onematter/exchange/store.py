@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import LiteralString, NamedTuple
 
 from onematter.backbone.doors import Queries
-from onematter.backbone.service import Change, Transaction
+from onematter.backbone.service import Again, Change, Statement, Transaction
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.contracts.times import unix_ms
+from onematter.exchange.core import is_waiting
 from onematter.exchange.v1.exchange_events_pb2 import ExchangeEvent
 from onematter.exchange.v1.exchange_state_pb2 import SharingState
 
@@ -38,6 +39,12 @@ _TAKE: LiteralString = """
 _POSTPONE: LiteralString = """
     UPDATE calls SET due = clock_timestamp() + %s * interval '1 second'
     WHERE matter_id = %s AND material_id = %s AND attempt = %s
+"""
+
+
+_HASTEN: LiteralString = """
+    UPDATE calls SET due = clock_timestamp()
+    WHERE matter_id = %s AND material_id = ANY(%s) AND due > clock_timestamp()
 """
 
 
@@ -84,6 +91,15 @@ def _calls(matter_id: str, event: ExchangeEvent) -> dict[tuple[str, str], tuple[
             return {(matter_id, material_id): None for material_id in event.sharing_stopped.material_ids}
         case _:
             return {}
+
+
+def again(state: SharingState, matter_id: str) -> Again:
+    """Return the materials that wait to be asked for again, and what makes their calls due at once.
+
+    One that is being made may be made twice by it: what it brings counts once all the same.
+    """
+    waiting = [one.material.material_id for one in state.requests if is_waiting(one) and one.attempts]
+    return Again(waiting, statements=(Statement(_HASTEN, (matter_id, waiting)),) if waiting else ())
 
 
 async def due(queries: Queries) -> dict[str, int]:

@@ -23,7 +23,7 @@ from onematter.common.v1.actor_pb2 import ActorRole
 from onematter.common.v1.outcome_pb2 import Reason
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, Refusal, SetTimer
 from onematter.contracts.times import unix_ms
-from onematter.intake import clock
+from onematter.intake import clock, sharing
 from onematter.intake.acceptance_deadline import clear_deadline, keep_deadline
 from onematter.intake.checks import MAX_MATERIALS, check_reason, check_role, check_sender, check_text, facts_of, told
 from onematter.intake.cross_region import owner_division
@@ -60,9 +60,10 @@ _SILENCE = AcceptedBy.ACCEPTED_BY_SILENCE
 def set_accepted(
     accepted: MatterAccepted, desk: Desk, matter_type: MatterType, accepted_by: AcceptedBy, day: date
 ) -> None:
-    """Say who accepted the matter, as of which day, and what time that gives it."""
+    """Say who accepted the matter, as of which day, what time that gives it, and what is fetched for it."""
     accepted.accepted_by = accepted_by
     accepted.accepted_day = day.isoformat()
+    sharing.mark_fetched(accepted, desk, matter_type)
     clock.set_clock(accepted, matter_type, accepted.application, day, desk.calendar)
 
 

@@ -30,6 +30,7 @@ from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.common.v1.outcome_pb2 import Violation as ToldViolation
 from onematter.contracts import keys
 from onematter.contracts.aggregate import Refusal
+from onematter.contracts.limits import MAX_PRINCIPAL_LENGTH, MAX_REQUEST_ID_LENGTH
 from onematter.intake.cross_region import check_mode
 from onematter.intake.fields import absent_or_malformed, label, too_long
 from onematter.intake.plans import Plans, Prepared, Unserved
@@ -48,8 +49,6 @@ from onematter.law.divisions import level_of
 from onematter.law.identifiers import check_id_card, check_uscc
 from onematter.law.rules import FactValue
 
-MAX_REQUEST_ID = 64
-MAX_PRINCIPAL = 128
 MAX_DIVISION = 12
 MAX_LANGUAGE = 35
 MAX_FACTS = 64
@@ -120,8 +119,8 @@ def told(refusal: Refusal) -> CommandRefused:
 def check_sender(command: IntakeCommand, refusal: Refusal) -> None:
     """Note what is wrong with request_id and principal."""
     for field, text, limit in (
-        ("request_id", command.request_id, MAX_REQUEST_ID),
-        ("actor.principal", command.actor.principal, MAX_PRINCIPAL),
+        ("request_id", command.request_id, MAX_REQUEST_ID_LENGTH),
+        ("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH),
     ):
         if not text:
             refusal.add(field, Reason.REASON_FIELD_MISSING)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from onematter.approval.v1.approval_commands_pb2 import Decision
 from onematter.common.v1.outcome_pb2 import CommandRefused, Reason
 from onematter.contracts.aggregate import Context, Effects, TimerDue, refuse
+from onematter.contracts.limits import MAX_COMMAND_BYTES
 from onematter.contracts.topics import INTAKE_COMMANDS, SUBMISSIONS, TopicTable
 from onematter.intake import (
     acceptance,
@@ -38,8 +39,6 @@ from onematter.intake.v1.intake_events_pb2 import ItemOutcome, MatterEvent
 from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterState, MatterStatus
 from onematter.law.calendar import WorkingCalendar
 from onematter.law.catalogue import Catalogue
-
-MAX_COMMAND_BYTES = 262_144
 
 _RUNNING = MatterStatus.MATTER_STATUS_RUNNING
 _SENT = ItemStatus.ITEM_STATUS_SENT

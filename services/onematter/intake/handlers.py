@@ -14,13 +14,14 @@ from google.protobuf.message import DecodeError
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.backbone.records import Record
 from onematter.backbone.service import Aggregate
-from onematter.common.v1.outcome_pb2 import Reason
+from onematter.common.v1.outcome_pb2 import Reason, StreamPosition
 from onematter.contracts import keys
 from onematter.contracts.aggregate import TimerDue, Undecodable, UnknownType
+from onematter.contracts.limits import MAX_COMMAND_BYTES
 from onematter.contracts.topics import INTAKE_COMMANDS, SUBMISSIONS, TopicTable
 from onematter.exchange.v1.exchange_events_pb2 import ExchangeEvent
 from onematter.intake import store
-from onematter.intake.core import MAX_COMMAND_BYTES, Core
+from onematter.intake.core import Core
 from onematter.intake.desk import Command, Heard, HeardSharing, Unfit
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
@@ -76,7 +77,13 @@ def aggregate(
         timer_command=TimerDue,
         key_of=key_of,
         project=store.project,
+        answer_to=answer_to,
     )
+
+
+def answer_to(command: Command) -> StreamPosition | None:
+    """Return the place of the command of intake's that an event answers, as its cause tells it."""
+    return command.event.cause.position if isinstance(command, Heard | HeardSharing) else None
 
 
 def _asked(record: Record) -> IntakeCommand | Unfit:

@@ -52,6 +52,7 @@ QUIET = frozenset(
         "task_overdue",
         "task_released",
         "task_warned",
+        "unshared_noted",
     }
 )
 

@@ -65,6 +65,14 @@ def task_supplied(
     return _clock_changed(item, heard, _RESUMED, supplied.deadlines, reason=_CORRECTION)
 
 
+def correction_lifted(
+    _desk: Desk, _state: MatterState, item: ItemState, heard: Heard, _context: Context
+) -> MatterEvent:
+    """The department asks no more, and its clock goes on."""
+    lifted = heard.event.correction_lifted
+    return _clock_changed(item, heard, _RESUMED, lifted.deadlines, _CORRECTION, lifted.reason)
+
+
 def special_procedure_begun(
     _desk: Desk, _state: MatterState, item: ItemState, heard: Heard, _context: Context
 ) -> MatterEvent:
@@ -89,8 +97,10 @@ def task_extended(_desk: Desk, _state: MatterState, item: ItemState, heard: Hear
 
 def deadlines_recomputed(
     _desk: Desk, _state: MatterState, item: ItemState, heard: Heard, _context: Context
-) -> MatterEvent:
-    """A year's calendar became official, and the item ends on another day."""
+) -> MatterEvent | None:
+    """A year's calendar became official, and the item ends on another day; None where only asked departments do."""
+    if not heard.event.deadlines_recomputed.HasField("deadlines"):
+        return None
     return _clock_changed(item, heard, _RECOMPUTED, heard.event.deadlines_recomputed.deadlines)
 
 
@@ -173,6 +183,7 @@ def _set_deadlines(item: ItemState, changed: ItemClockChanged) -> None:
 
 
 HEAR: dict[str, Hearer] = {
+    "correction_lifted": correction_lifted,
     "correction_requested": correction_requested,
     "deadlines_recomputed": deadlines_recomputed,
     "special_procedure_begun": special_procedure_begun,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, RecallTask, SiteVisit
+from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, RecallTask, SiteVisit, UnsharedMaterial
 from onematter.common.v1.actor_pb2 import Actor, ActorRole
 from onematter.common.v1.application_pb2 import Application
 from onematter.contracts.aggregate import Effects, Outgoing
@@ -97,7 +97,8 @@ def open_tasks(
     if started_day:
         opening.started_day = started_day
     outstanding = state.outstanding_materials
-    matter_type = desk.matter_type(state) if outstanding else None
+    unshared = bool(state.unshared_materials or state.instead_materials)
+    matter_type = desk.matter_type(state) if outstanding or unshared else None
     pledged = state.pledged_items
     commands: list[Outgoing] = []
     for one in state.items:
@@ -110,6 +111,7 @@ def open_tasks(
             command.open_task.item.CopyFrom(item)
             if matter_type is not None:
                 command.open_task.outstanding_materials.extend(used_by(item_id, matter_type, outstanding))
+                command.open_task.unshared_materials.extend(unshared_of(state, one, matter_type))
             if pledged and item_id in pledged:
                 command.open_task.pledged = True
             group = item.joint_visit_group
@@ -125,6 +127,18 @@ def used_by(item_id: str, matter_type: MatterType, material_ids: Iterable[str]) 
     """Return which of these materials the item uses."""
     used = {one.material_id for one in matter_type.item(item_id.partition("@")[0]).materials}
     return [material_id for material_id in material_ids if material_id in used]
+
+
+def unshared_of(state: MatterState, item: ItemState, matter_type: MatterType) -> list[UnsharedMaterial]:
+    """Return what the item uses and its holder did not share, also where the applicant has supplied it meanwhile."""
+    sources = {one.material_id: one.source for one in state.held_materials}
+    unshared = [*state.unshared_materials, *state.instead_materials]
+    return [
+        UnsharedMaterial(
+            material_id=material_id, source=sources.get(material_id, ""), awaited=material_id in item.missing
+        )
+        for material_id in used_by(item.item.item_id, matter_type, unshared)
+    ]
 
 
 def missing_of(state: MatterState) -> list[str]:

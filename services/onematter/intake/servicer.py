@@ -15,6 +15,7 @@ from contextlib import aclosing
 import grpc
 import grpc.aio
 
+from onematter.backbone.calls import Room, Share
 from onematter.backbone.clock import Clock
 from onematter.backbone.doors import Doors, Queries, abort_invalid, abort_not_found, as_of
 from onematter.backbone.errors import abort, abort_refused, abort_retry
@@ -22,10 +23,14 @@ from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.outcome_pb2 import Outcome, Reason
 from onematter.contracts import keys
 from onematter.contracts.aggregate import refuse
+from onematter.contracts.limits import (
+    MAX_COMMAND_BYTES,
+    MAX_MATTER_ID_LENGTH,
+    MAX_PRINCIPAL_LENGTH,
+    MAX_REQUEST_ID_LENGTH,
+)
 from onematter.contracts.topics import INTAKE_COMMANDS, MATTER_EVENTS, SUBMISSIONS
 from onematter.intake import store
-from onematter.intake.checks import MAX_PRINCIPAL, MAX_REQUEST_ID
-from onematter.intake.core import MAX_COMMAND_BYTES
 from onematter.intake.query_codes import opens, place_of, query_code
 from onematter.intake.tries import Tries
 from onematter.intake.v1 import intake_service_pb2 as messages
@@ -46,7 +51,6 @@ MAX_PAGE_SIZE = 200
 MAX_MATERIAL_BYTES = 50 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
 DIGEST_BYTES = 32
-MAX_MATTER_ID = 128
 # Longer than any; what is typed beyond it makes no difference.
 MAX_TYPED = 32
 
@@ -83,6 +87,7 @@ class IntakeServicer(IntakeServiceServicer):
         self._clock = clock or Clock()
         self._query_key = query_key
         self._tries = Tries()
+        self._room = Room()
         self._watching = Watching(queries, self._view)
 
     async def SubmitMatter(self, request: messages.SubmitMatterRequest, context: Call) -> messages.SubmitMatterResponse:
@@ -153,7 +158,7 @@ class IntakeServicer(IntakeServiceServicer):
             if opens(key, number, code, kept_number=state.matter_number, matter_id=matter_id):
                 view = self._view(matter_id, state, ledger)
         if view is None:
-            await abort_not_found(context, "matter", "matter_number, query_code")
+            await abort_not_found(context, "query", "matter_number, query_code")
         self._tries.give_back(caller, number)
         return messages.QueryMatterResponse(matter=view)
 
@@ -206,7 +211,16 @@ class IntakeServicer(IntakeServiceServicer):
     async def UploadMaterial(
         self, request_iterator: AsyncIterator[messages.UploadMaterialRequest], context: Call
     ) -> messages.UploadMaterialResponse:
-        """Keep a content of 1 byte to 50 MiB under its digest. INVALID_ARGUMENT when it has another."""
+        """Keep a content of 1 byte to 50 MiB under its digest. INVALID_ARGUMENT when it has another.
+
+        RESOURCE_EXHAUSTED while too many are being taken in.
+        """
+        with self._room.share() as share:
+            return await self._take_in(request_iterator, share, context)
+
+    async def _take_in(
+        self, request_iterator: AsyncIterator[messages.UploadMaterialRequest], share: Share, context: Call
+    ) -> messages.UploadMaterialResponse:
         digest = b""
         content = bytearray()
         async for part in request_iterator:
@@ -222,6 +236,7 @@ class IntakeServicer(IntakeServiceServicer):
                 await abort_invalid(
                     context, "chunk", Reason.REASON_MATERIAL_OVERSIZED, max_bytes=str(MAX_MATERIAL_BYTES)
                 )
+            share.take(len(part.chunk))
             content += part.chunk
         if not content:
             await abort_invalid(context, "chunk", Reason.REASON_MATERIAL_MALFORMED, rule="empty")
@@ -247,8 +262,8 @@ class IntakeServicer(IntakeServiceServicer):
         if command.WhichOneof("command") != kind:
             await abort_invalid(context, f"command.{kind}", Reason.REASON_FIELD_MISSING)
         for field, text, limit in (
-            ("command.request_id", command.request_id, MAX_REQUEST_ID),
-            ("command.actor.principal", command.actor.principal, MAX_PRINCIPAL),
+            ("command.request_id", command.request_id, MAX_REQUEST_ID_LENGTH),
+            ("command.actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH),
         ):
             if not text:
                 await abort_invalid(context, field, Reason.REASON_FIELD_MISSING)
@@ -287,8 +302,8 @@ class IntakeServicer(IntakeServiceServicer):
 async def _check_matter_id(matter_id: str, field: str, context: Call) -> None:
     if not matter_id:
         await abort_invalid(context, field, Reason.REASON_FIELD_MISSING)
-    if len(matter_id) > MAX_MATTER_ID:
-        await abort_invalid(context, field, Reason.REASON_FIELD_TOO_LONG, limit=str(MAX_MATTER_ID))
+    if len(matter_id) > MAX_MATTER_ID_LENGTH:
+        await abort_invalid(context, field, Reason.REASON_FIELD_TOO_LONG, limit=str(MAX_MATTER_ID_LENGTH))
     if not matter_id.isascii() or "\0" in matter_id:
         await abort_invalid(context, field, Reason.REASON_FIELD_MALFORMED)
 

@@ -25,7 +25,7 @@ from onematter.intake import acceptance
 from onematter.intake.acceptance_deadline import keep_deadline, set_deadline
 from onematter.intake.checks import MAX_MATERIALS, check_role, check_sender, told
 from onematter.intake.desk import Answer, Decider, Desk, Evolver, Reactor
-from onematter.intake.fields import absent_or_malformed, label, too_long
+from onematter.intake.fields import absent_or_malformed, too_long
 from onematter.intake.items import SYSTEM, item_of, missing_of, used_by
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
@@ -106,11 +106,10 @@ def _check_materials(matter_type: MatterType, state: MatterState, materials: lis
         if state.unshared_materials and one.status != _CONCLUDED:
             wanted.update(used_by(one.item.item_id, matter_type, state.unshared_materials))
     known = {one.material_id for one in matter_type.materials}
-    for position, material in enumerate(materials):
+    for material in materials:
         if material.material_id in known and material.material_id not in wanted:
             parameters = {"material": material.material_id}
-            field = f"{_FIELD}[{label(material.material_id, position)}]"
-            refusal.add(field, Reason.REASON_CORRECTION_NOT_ASKED, parameters)
+            refusal.add(f"{_FIELD}[{material.material_id}]", Reason.REASON_CORRECTION_NOT_ASKED, parameters)
     given = [(one.material_id, len(one.digest), one.size_bytes, one.media_type) for one in materials]
     # As of a hand-in; only of what was given, since what is missing is not this command's fault.
     for violation in check(matter_type, {}, given):
@@ -130,6 +129,7 @@ def _evolve_supplied(state: MatterState, event: MatterEvent) -> None:
         state.status = _RECEIVED
         state.received_day = legal_date(unix_ms(event.time)).isoformat()
         keep_deadline(state, supplied)
+    state.instead_materials.extend(one for one in state.unshared_materials if one in here)
     for wanted in (
         state.missing,
         state.outstanding_materials,
@@ -137,6 +137,7 @@ def _evolve_supplied(state: MatterState, event: MatterEvent) -> None:
         *(one.missing for one in state.items),
     ):
         _take_out(wanted, here)
+    _take_out(state.fetched_materials, state.instead_materials)
     if state.HasField("application"):
         materials = state.application.materials
         kept = [one for one in materials if one.material_id not in here]

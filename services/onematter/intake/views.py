@@ -8,6 +8,7 @@ and the calendar; without them it stays out.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 
 from onematter.common.v1.names_pb2 import LocalizedText
@@ -19,6 +20,7 @@ from onematter.intake.v1 import intake_service_pb2 as messages
 from onematter.intake.v1.intake_state_pb2 import MatterState
 from onematter.law.calendar import CalendarMissing, WorkingCalendar
 from onematter.law.catalogue import ItemType, MaterialSpec, MatterType
+from onematter.law.dependencies import dependencies
 from onematter.law.explaining import document, explain
 from onematter.law.needs import asked
 from onematter.law.periods import Period
@@ -35,6 +37,7 @@ def matter_view(
     calendar: WorkingCalendar | None = None,
 ) -> messages.MatterView:
     """The matter as it stood at `as_of`. `matter_type`: in the version that it began with."""
+    not_shared = {*state.unshared_materials, *state.instead_materials}
     view = messages.MatterView(
         matter_id=matter_id,
         matter_number=state.matter_number,
@@ -53,7 +56,8 @@ def matter_view(
         accepted_day=state.accepted_day,
         missing=missing_of(state),
         outstanding_materials=state.outstanding_materials,
-        held_materials=state.held_materials,
+        # What was not shared is asked after all, or was supplied by the applicant.
+        held_materials=[one for one in state.held_materials if one.material_id not in not_shared],
         unshared_materials=state.unshared_materials,
         delivery=state.delivery,
         owner_division=state.owner_division,
@@ -87,6 +91,7 @@ def _explained(period: Period, calendar: WorkingCalendar) -> str:
 def guide(matter_type: MatterType) -> messages.MatterType:
     """A matter of the catalogue, as an applicant or an integrator needs it."""
     # In whatever situation: what is asked in some alone is not required of everybody.
+    waits_for = dependencies(matter_type.items)
     required = {one.material_id for one in asked(matter_type, (True,) * len(matter_type.items), {})}
     return messages.MatterType(
         matter_code=matter_type.code,
@@ -105,17 +110,17 @@ def guide(matter_type: MatterType) -> messages.MatterType:
             )
             for fact in matter_type.facts
         ],
-        items=[_item(item, required) for item in matter_type.items],
+        items=[_item(item, waits_for[item.item_id], required) for item in matter_type.items],
     )
 
 
-def _item(item: ItemType, required: set[str]) -> messages.ItemGuide:
+def _item(item: ItemType, waits_for: Sequence[str], required: set[str]) -> messages.ItemGuide:
     return messages.ItemGuide(
         item_id=item.item_id,
         name=LocalizedText(texts=item.names),
         department=item.department,
         level=f"LEVEL_{item.level.name}",
-        depends_on=item.depends_on,
+        depends_on=waits_for,
         legal_days=item.legal_days,
         promised_days=item.promised_days,
         materials=[_material(material, material.material_id in required) for material in item.materials],

@@ -5,6 +5,7 @@
     ├── ProcessDied      a process ended that should run, or a one-shot command failed
     ├── NotReady         a process runs, but did not answer in time
     ├── AlreadyRunning   the directory belongs to a stack that is up
+    ├── OtherVersion     the directory's database has other tables than this version makes
     └── Cancelled        the start was given up because another part of it failed
 
 Each text names the part, the reason and the way out; it can be shown to a person as it is.
@@ -31,6 +32,14 @@ class NotReady(LocalError):
 
 class AlreadyRunning(LocalError):
     """A stack is up in this directory."""
+
+
+class OtherVersion(LocalError):
+    """What is kept in the directory is of another version. `chinese` says the same in Chinese."""
+
+    def __init__(self, text: str, chinese: str) -> None:
+        super().__init__(text)
+        self.chinese = chinese
 
 
 class Cancelled(LocalError):

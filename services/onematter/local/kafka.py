@@ -7,12 +7,16 @@ and under load, than the JVM's defaults.
 
 Kafka acknowledges a record before the disk has it and relies on replicas for the rest. One node has none: records
 survive `kill -9` of the broker, but the last ones may be lost when the machine itself fails.
+
+ONEMATTER_LOCAL_KAFKA_DETOUR, two ports as `listening:advertised`, gives the broker a second door. Who comes in by it is
+sent on to the advertised port, and so through whatever stands there in between.
 """
 
 from __future__ import annotations
 
 import base64
 import logging
+import os
 import shutil
 import uuid
 from collections.abc import Callable
@@ -26,6 +30,7 @@ KAFKA_VERSION = "4.3.1"
 LOCK = Path(__file__).with_name("kafka.lock")
 FORMAT_TIMEOUT_SECONDS = 60
 METADATA_TIMEOUT_SECONDS = 5
+DETOUR = "ONEMATTER_LOCAL_KAFKA_DETOUR"
 JVM_OPTIONS = (
     "-Xms256m",
     "-Xmx768m",
@@ -41,10 +46,10 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=BROKER://{host}:{broker_port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=BROKER://{host}:{broker_port}
+listeners=BROKER://{host}:{broker_port},CONTROLLER://{host}:{controller_port}{detour_listening}
+advertised.listeners=BROKER://{host}:{broker_port}{detour_advertised}
 inter.broker.listener.name=BROKER
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT
 log.dirs={log_dirs}
 auto.create.topics.enable=false
 num.partitions=4
@@ -99,9 +104,16 @@ def prepare(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / "log4j2.properties").write_text(_LOGGING)
 
+    detour = [f",DETOUR://{LOOPBACK}:{port}" for port in os.environ.get(DETOUR, "").split(":") if port] or ["", ""]
+
     def write_properties(name: str, log_dirs: str) -> None:
         text = _PROPERTIES.format(
-            host=LOOPBACK, broker_port=broker_port, controller_port=controller_port, log_dirs=log_dirs
+            host=LOOPBACK,
+            broker_port=broker_port,
+            controller_port=controller_port,
+            log_dirs=log_dirs,
+            detour_listening=detour[0],
+            detour_advertised=detour[1],
         )
         (directory / name).write_text(text)
 

@@ -5,8 +5,8 @@
 
 Rule 1: `KAFKA_BOOTSTRAP_SERVERS` and `DATABASE_URL` replace the embedded parts, each alone or both, with no other
 change.
-Rule 2: data are kept: a start in a directory that was used before goes on with what is there. Removing the directory
-of a stopped stack is how one begins anew.
+Rule 2: data are kept: a start in a directory that was used before goes on with what is there, or refuses what another
+version has left (see `layout`). Removing the directory of a stopped stack is how one begins anew.
 Rule 3: a start that fails or is interrupted stops what it had started. A stack that is not detached ends with the
 process that started it, however that ends.
 """
@@ -25,11 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from onematter.local import kafka, postgres, state
+from onematter.local import kafka, layout, postgres, state
 from onematter.local.clock import clock_environment
 from onematter.local.errors import AlreadyRunning, LocalError
 from onematter.local.ports import LOOPBACK, allocate
 from onematter.local.processes import (
+    STOP_GRACE_SECONDS,
     ManagedProcess,
     ProcessSpec,
     Supervisor,
@@ -207,6 +208,7 @@ def start(
         (directory / private).mkdir(mode=0o700, exist_ok=True)
     with termination_as_exit(), state.exclusively(directory):
         _clear(directory)
+        layout.check(directory)
         ports = _ports(directory, services)
         stack = Stack(directory, _plan(directory, detached, services, ports), Supervisor(bound=not detached))
         try:
@@ -355,6 +357,8 @@ class _Start:
             "ONEMATTER_DEPLOYMENT": service.deployment,
             "ONEMATTER_METRICS_ADDRESS": address.metrics,
             "ONEMATTER_DATA_DIR": str(data),
+            # Whoever stops the stack waits no longer.
+            "ONEMATTER_GRACE_SECONDS": str(int(STOP_GRACE_SECONDS) - 1),
             "ONEMATTER_PEERS": json.dumps(
                 {name: peer.grpc for name, peer in addresses.services.items() if peer.grpc is not None}
             ),

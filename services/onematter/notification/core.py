@@ -130,6 +130,11 @@ def due(state: NoticesState, timer: str) -> Notice | None:
     return kept.notice if kept is not None and kept.status == _DELAYED else None
 
 
+def waiting(state: NoticesState) -> dict[str, str]:
+    """Return the notices that were not delivered yet, by id, each with the timer of its next attempt."""
+    return {kept.notice.notice_id: _TIMER + kept.notice.notice_id for kept in state.notices if kept.status == _DELAYED}
+
+
 def decide(state: NoticesState, command: RecordAttempt, context: Context) -> NoticeEvent | None:
     """Return NoticeDelivered or NoticeDelayed; None when the notice is known to be delivered."""
     notice = command.notice

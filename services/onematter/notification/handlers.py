@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from google.protobuf.message import DecodeError
 
 from onematter.backbone.records import Record
-from onematter.backbone.service import Aggregate
+from onematter.backbone.service import Again, Aggregate
 from onematter.common.v1.application_pb2 import PersonalData, Sealed
 from onematter.contracts.aggregate import Context, TimerDue, Undecodable, UnknownType
 from onematter.contracts.topics import MATTER_EVENTS
@@ -105,6 +105,12 @@ def absorb(state: NoticesState, command: Command, context: Context) -> NoticesSt
     return state if isinstance(command, TimerDue) else core.absorb(state, command.event)
 
 
+def again(state: NoticesState, matter_id: str) -> Again:  # noqa: ARG001
+    """Return the notices that wait to be delivered again, and their timers."""
+    waiting = core.waiting(state)
+    return Again(tuple(waiting), tuple(waiting.values()))
+
+
 def aggregate(channel: Channel, catalogue: Catalogue) -> Aggregate[NoticesState, Command, NoticeEvent]:
     """Return the notices of a matter as the unit of work's aggregate, delivered through `channel`.
 
@@ -120,4 +126,5 @@ def aggregate(channel: Channel, catalogue: Catalogue) -> Aggregate[NoticesState,
         absorb=absorb,
         observer=True,
         before_commit=channel.flush,
+        again=again,
     )

@@ -192,6 +192,9 @@ def _clock_changed(event: MatterEvent, voice: Voice) -> Told:
             parameters["procedure"] = voice.phrase(_PROCEDURES.get(changed.suspension_reason, "special"))
         case ItemClockChange.ITEM_CLOCK_CHANGE_RESUMED:
             kind, parameters["template"] = NoticeKind.NOTICE_KIND_RESUMED, "clock_resumed"
+            if changed.suspension_reason == _CORRECTION:
+                # Only a correction that was taken back says why.
+                parameters["lifted"] = said(changed.reason)
         case ItemClockChange.ITEM_CLOCK_CHANGE_EXTENDED:
             kind, parameters["template"] = NoticeKind.NOTICE_KIND_EXTENSION, "item_extended"
         case ItemClockChange.ITEM_CLOCK_CHANGE_RECOMPUTED:

@@ -93,7 +93,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "clock_resumed": (
         "The clock goes on: {matter_name}",
         "The clock of item “{item_name}” of “{matter_name}” goes on[; promised by {promised_day}][; by law by"
-        " {legal_day}].",
+        " {legal_day}].[ The department asks for no more corrections and decides on what is there: {lifted}.]",
     ),
     "item_extended": (
         "Extended: {matter_name}",

@@ -89,7 +89,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "clock_resumed": (
         "恢复计时告知：{matter_name}",
-        "“{matter_name}”中的事项“{item_name}”已恢复计时[，承诺{promised_day}前办结][，法定期限至{legal_day}]。",
+        "“{matter_name}”中的事项“{item_name}”已恢复计时[，承诺{promised_day}前办结][，法定期限至{legal_day}]。"
+        "[办理部门不再要求补正，将按现有材料作出决定：{lifted}。]",
     ),
     "item_extended": (
         "延长期限告知：{matter_name}",

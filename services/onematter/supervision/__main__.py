@@ -1,9 +1,10 @@
 """Supervision's process: `python -m onematter.supervision [rebuild]`.
 
 Reads KAFKA_BOOTSTRAP_SERVERS (and the other settings of a Kafka connection), ONEMATTER_METRICS_ADDRESS
-(host:port, for metrics, health and indicators), ONEMATTER_DATA_DIR, and ONEMATTER_DEPLOYMENT (`supervision`
-unless given). `rebuild` deletes the consumer group, the changelog and the local files, and starts: the
-indicators come again from the matters' events alone. Without it a lost changelog is filled again likewise.
+(host:port, for metrics, health and indicators), ONEMATTER_DATA_DIR, ONEMATTER_DEPLOYMENT (`supervision`
+unless given), and in a test (ONEMATTER_ENVIRONMENT) ONEMATTER_TEST_CLOCK, which moves the window's days.
+`rebuild` deletes the consumer group, the changelog and the local files, and starts: the indicators come
+again from the matters' events alone. Without it a lost changelog is filled again likewise.
 Exit codes: 0 after SIGTERM or SIGINT; 2 for a setting or a topic that is missing; 70 when a change could not be
 kept; 1 for any other failure.
 """
@@ -19,11 +20,13 @@ import click
 import faust
 from confluent_kafka import KafkaException
 
+from onematter.backbone.clock import ClockRefused, clock_of
 from onematter.contracts.connections import KafkaConnection, SettingMissing
 from onematter.supervision.app import Supervision
 from onematter.supervision.http import HttpDoor
 from onematter.supervision.provision import Names, Unprovisioned, admin_of, provide, remove_state
 
+TEST = "test"
 _FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 
@@ -41,12 +44,15 @@ def main(action: str) -> None:
         connection = KafkaConnection.from_environment()
         address = _required("ONEMATTER_METRICS_ADDRESS")
         data_dir = Path(_required("ONEMATTER_DATA_DIR"))
+        test_clock = os.environ.get("ONEMATTER_TEST_CLOCK")
+        is_test = os.environ.get("ONEMATTER_ENVIRONMENT") == TEST
+        clock = clock_of(Path(test_clock) if test_clock else None, is_test=is_test)
         names = Names.of(os.environ.get("ONEMATTER_DEPLOYMENT", "supervision"))
         admin = admin_of(connection)
         if action == "rebuild":
             remove_state(admin, names, data_dir)
-        supervision = Supervision(connection, names, provide(admin, names), data_dir)
-    except (SettingMissing, Unprovisioned, KafkaException) as error:
+        supervision = Supervision(connection, names, provide(admin, names), data_dir, clock)
+    except (SettingMissing, ClockRefused, Unprovisioned, KafkaException) as error:
         print(f"supervision: {error}", file=sys.stderr)
         sys.exit(2)
     data_dir.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,6 @@ a standby whose figures are to be added.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from faust.types import TP
 from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
+from onematter.backbone.clock import Clock
 from onematter.contracts.aggregate import Undecodable
 from onematter.contracts.connections import KafkaConnection
 from onematter.contracts.headers import rfc3339
@@ -80,8 +80,12 @@ class App(faust.App):
 class Supervision:
     """The app with its table, and what it answers."""
 
-    def __init__(self, connection: KafkaConnection, names: Names, partitions: int, data_dir: Path) -> None:
+    def __init__(
+        self, connection: KafkaConnection, names: Names, partitions: int, data_dir: Path, clock: Clock | None = None
+    ) -> None:
+        """`clock` says which day it is, which is the window's last; the real one unless it is given."""
         self.tally = Tally()
+        self._clock = clock or Clock()
         self._events_topic = names.events_topic
         self._ready = False
         self.app = App(
@@ -150,7 +154,7 @@ class Supervision:
             return Outcome.PASSED_OVER
         day = day_of(fact.time_unix_ms)
         if isinstance(fact, Finished):
-            if day <= _last_expired_day():
+            if day <= self._last_expired_day():
                 return Outcome.EXPIRED
             row = self._indicators.row(partition, fact.level, day)
             new_row, new_mark = fold_finished(row, self._indicators.mark(fact.matter_id, day), fact, offset)
@@ -178,7 +182,7 @@ class Supervision:
         self._ready = True
 
     async def _resume_from_table(self) -> None:
-        after_day = _last_expired_day()
+        after_day = self._last_expired_day()
         self._indicators.expire(after_day)
         places = [TP(self._events_topic, partition) for partition in sorted(self._partitions())]
         ends = await self.app.consumer.highwaters(*places)
@@ -203,7 +207,11 @@ class Supervision:
         self._ready = False
 
     async def _expire(self) -> None:
-        self._indicators.expire(_last_expired_day())
+        self._indicators.expire(self._last_expired_day())
+
+    def _last_expired_day(self) -> int:
+        """The last day that is out of the window; today is its newest day."""
+        return day_of(self._clock.now_unix_ms()) - WINDOW_DAYS
 
     def _partitions(self) -> set[int]:
         return {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self._events_topic}
@@ -219,7 +227,7 @@ class Supervision:
 
     def figures(self) -> tuple[int, Mapping[str, Figures]]:
         """Newest event time that is folded in (0 without), and the figures by level."""
-        rows = list(self._indicators.rows(self._partitions(), _last_expired_day()))
+        rows = list(self._indicators.rows(self._partitions(), self._last_expired_day()))
         newest = max((row["latest_unix_ms"] for _, _, row in rows), default=0)
         return newest, by_level((level, row) for _, level, row in rows)
 
@@ -231,8 +239,3 @@ class Supervision:
             "window_days": WINDOW_DAYS,
             "levels": {name: as_document(of_level) for name, of_level in figures.items()},
         }
-
-
-def _last_expired_day() -> int:
-    """The last day that is out of the window; today is its newest day."""
-    return day_of(time.time_ns() // 1_000_000) - WINDOW_DAYS

@@ -5,7 +5,7 @@ and visits per matter (跑动次数; a hand-in at a window and each recorded vis
 
 Rule 1: a matter counts once, in the day of its result (event time, the calendar day of UTC+8) and under the
 level that leads it: the level of the division that handles it, whatever levels its items stand on. Withdrawn
-and denied matters have a result too and count.
+and denied matters, and those whose acceptance was refused (不予受理), have a result too and count.
 Rule 2: a visit after the result (to collect it) corrects the matter where it was counted; it opens no new
 row.
 Rule 3: a row belongs to one partition of the events. It names the offset through which it is folded, and a

@@ -26,10 +26,10 @@ def fact_from(value: bytes | None) -> Finished | VisitedAfterResult | None:
     except DecodeError as error:
         raise Undecodable("not a MatterEvent") from error
     kind = event.WhichOneof("event")
-    if kind == "matter_completed":
-        completed = event.matter_completed
+    if kind in ("matter_completed", "acceptance_refused"):
+        completed = event.matter_completed if kind == "matter_completed" else event.acceptance_refused
         if not (_placed(event) and completed.HasField("handed_in")):
-            raise Undecodable("matter_completed without matter_id, time or handed_in")
+            raise Undecodable(f"{kind} without matter_id, time or handed_in")
         time = unix_ms(event.time)
         return Finished(
             matter_id=event.matter_id,

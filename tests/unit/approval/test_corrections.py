@@ -140,7 +140,7 @@ def test_what_the_situation_does_not_need_is_not_asked(matter: Matter) -> None:
     matter.given(open_task(large=False))
     for unknown in ("report", "photo", "passport"):
         assert broken(matter.when(correct(need(unknown)))) == [
-            ("request_correction.needs[0].material_id", "MATERIAL_UNKNOWN", {"known": "plan, map"})
+            ("request_correction.needs[0].material_id", "MATERIAL_UNKNOWN", {"item": "02", "known": "plan, map"})
         ]
 
 

@@ -27,10 +27,10 @@ def test_after_a_produce_error_the_whole_suffix_is_sent_again() -> None:
     process = bench.start(weather)
     bench.until(process, Phase.TAKE)
     process.worker.advance(0.0)
-    submit(bench)
+    put_visit(bench, "v")
     bench.until(process, Phase.SEND)
     process.worker.advance(0.0)
-    put_visit(bench, "v")
+    submit(bench)
     bench.until(process, Phase.EXECUTE)
     with pytest.raises(Unavailable):
         process.worker.advance(0.0)
@@ -39,7 +39,26 @@ def test_after_a_produce_error_the_whole_suffix_is_sent_again() -> None:
     weather.away = False
     bench.run(process)
     assert len(bench.entries(FRONT_EVENTS)) == 3
-    assert bench.kinds(MATTER) == ["matter_accepted", "visit_recorded"]
+    assert bench.kinds(MATTER) == ["command_refused", "matter_accepted"]
+
+
+def test_what_follows_is_sent_when_the_own_events_are_acknowledged() -> None:
+    """So a service that loses its database, too, knows by its own topic of all that others were asked."""
+    bench = Bench(partitions=1)
+    weather = Away()
+    process = bench.start(weather)
+    bench.until(process, Phase.TAKE)
+    process.worker.advance(0.0)
+    submit(bench)
+    bench.until(process, Phase.SEND)
+    with pytest.raises(Unavailable):
+        process.worker.advance(0.0)
+    assert process.worker.phase is Phase.TAKE
+    assert bench.entries(BACK_COMMANDS) == []
+    weather.away = False
+    bench.run(process)
+    assert bench.kinds(MATTER) == ["matter_accepted"]
+    assert bench.entries(BACK_COMMANDS)
 
 
 def test_a_batch_that_is_not_acknowledged_is_followed_by_no_commit() -> None:
@@ -48,11 +67,11 @@ def test_a_batch_that_is_not_acknowledged_is_followed_by_no_commit() -> None:
     process = bench.start(weather)
     bench.until(process, Phase.TAKE)
     process.worker.advance(0.0)
-    submit(bench)
+    put_visit(bench, "v")
     bench.until(process, Phase.SEND)
     process.worker.advance(0.0)
     before = bench.database.snapshot()
-    put_visit(bench, "v")
+    submit(bench)
     submit(bench, "r2")
     bench.until(process, Phase.EXECUTE)
     with pytest.raises(Unavailable):

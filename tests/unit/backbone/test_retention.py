@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from tests.simulation.bench import MATTER, Bench, digest, open_task, order, put_visit, recall_task, submission, submit
-from tests.simulation.cores import BACK, BACK_COMMANDS, FRONT_EVENTS, TIMER_MS
+import pytest
+from tests.simulation.bench import (
+    MATTER,
+    Bench,
+    Fails,
+    digest,
+    open_task,
+    order,
+    put_visit,
+    recall_task,
+    submission,
+    submit,
+)
+from tests.simulation.cores import BACK, BACK_COMMANDS, BACK_EVENTS, FRONT_EVENTS, TIMER_MS
+
+from onematter.backbone.ports import WrongCluster
+from onematter.backbone.worker import Phase
 
 
 def contents(bench: Bench, topic: str) -> list[tuple[bytes, bytes]]:
@@ -98,3 +113,105 @@ def test_a_take_without_a_loss_folds_nothing() -> None:
     bench.run()
     assert bench.watching.troubles == []
     assert len(bench.entries(FRONT_EVENTS)) == 2, "the sent mark had not moved, so the record was sent again"
+
+
+class Crash(Exception):
+    """The process is gone."""
+
+
+def published(bench: Bench, visits: int) -> None:
+    """A matter with more events than one chunk of what is folded at once."""
+    submit(bench)
+    bench.run()
+    for number in range(visits):
+        put_visit(bench, f"v{number}")
+    bench.run()
+
+
+def test_a_restore_that_is_interrupted_goes_on_where_it_was() -> None:
+    """A restore of days takes longer than a pod may live without a sign; it must not begin again each time."""
+    bench = Bench(partitions=1)
+    older = bench.database.snapshot()
+    published(bench, 5)
+    told = bench.kinds(MATTER)
+    bench.database.restore(older)
+    counted = Fails(10_000, Crash)
+    process = bench.start(counted)
+    process.worker.max_batch = 2
+    bench.until(process, Phase.TAKE)
+    process.worker.advance(0.0)
+    commits = [number for number, call in enumerate(counted.calls, 1) if call == "commit"]
+    # Six events and one of them again, two at a time.
+    assert len(commits) == 4
+    bench.database.restore(older)
+    process = bench.start(Fails(commits[2], Crash, after=True))
+    process.worker.max_batch = 2
+    bench.until(process, Phase.TAKE)
+    with pytest.raises(Crash):
+        process.worker.advance(0.0)
+    assert bench.database.tables.lanes[0].own_offset == 6, "it is known how far it came"
+    troubles = len(bench.watching.troubles)
+    bench.run()
+    assert bench.watching.troubles[troubles:] == ["restored"], "only the last chunk was left"
+    assert bench.kinds(MATTER) == told
+    assert len(bench.ledger(MATTER).outcomes) == 6
+
+
+def test_lanes_that_are_given_to_others_during_a_restore_are_let_go() -> None:
+    bench = Bench(partitions=1)
+    older = bench.database.snapshot()
+    published(bench, 5)
+    bench.database.restore(older)
+    process = bench.start()
+    process.worker.max_batch = 2
+    bench.until(process, Phase.TAKE)
+    process.log.news = frozenset()
+    process.worker.advance(0.0)
+    assert process.worker.phase is Phase.TAKE
+    assert bench.watching.troubles == ["restored"], "one chunk, and then the news"
+    process.worker.advance(0.0)
+    assert process.worker.lanes == {}
+
+
+def test_own_events_that_the_topic_does_not_have_any_more_are_no_silence() -> None:
+    bench = Bench(partitions=1)
+    process = bench.start()
+    process.worker.checkpoint_ms = 0
+    submit(bench)
+    bench.run(process)
+    put_visit(bench, "v")
+    bench.run(process)
+    put_visit(bench, "w")
+    bench.run(process)
+    del bench.broker.topics[FRONT_EVENTS][0][1:]
+    again = bench.start()
+    bench.until(again, Phase.TAKE)
+    with pytest.raises(WrongCluster, match=r"the own events topic ends at 1, but 2 were published; it lost records"):
+        again.worker.advance(0.0)
+
+
+def test_an_own_event_that_is_missing_in_the_middle_is_no_silence() -> None:
+    bench = Bench(partitions=1)
+    older = bench.database.snapshot()
+    published(bench, 2)
+    bench.database.restore(older)
+    missing = [dict(e.headers)["ce_sequence"] for e in bench.entries(FRONT_EVENTS)].index(b"2")
+    del bench.broker.topics[FRONT_EVENTS][0][missing]
+    process = bench.start()
+    bench.until(process, Phase.TAKE)
+    with pytest.raises(WrongCluster, match=r"own event 2 of a matter is missing from the topic; restore the topic"):
+        process.worker.advance(0.0)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "value", "why"),
+    [(2, b"\xff\xff", "it is no event of ours"), (9, b"", "own event 2 of a matter is missing from the topic")],
+)
+def test_an_own_event_that_cannot_be_taken_over_is_named_by_its_place(sequence: int, value: bytes, why: str) -> None:
+    bench = Bench(BACK, partitions=1)
+    order(bench, 1, open_task("01"))
+    bench.run()
+    offset = len(bench.entries(BACK_EVENTS))
+    bench.put(BACK_EVENTS, MATTER, value, of=(BACK, sequence))
+    with pytest.raises(WrongCluster, match=rf"own event at {BACK_EVENTS}/0/{offset}: {why}"):
+        bench.run()

@@ -73,6 +73,8 @@ class Office:
     accountable_time: list[archive.AccountableTime] = field(default_factory=list)
     matter: intake.MatterView | None = None
     refused_items: set[str] = field(default_factory=set)
+    letters: list[operations.DeadLetter] = field(default_factory=list)
+    operations: list[operations.Operation] = field(default_factory=list)
     address: str = ""
 
     def meet(self, context: grpc.ServicerContext) -> None:
@@ -93,7 +95,7 @@ def view(status: int = 1, sequence: int = 1) -> intake.MatterView:
     made.as_of.sequence = sequence
     item = made.items.add(status=3).item
     item.item_id, item.level = "02", Level.LEVEL_CITY
-    item.division, item.department = "330100", "government_services"
+    item.division, item.department, item.owner = "330100", "government_services", "approval-city"
     item.name.texts["zh-CN"] = "市级事项"
     item.name.texts["en"] = "City item"
     return made
@@ -228,22 +230,51 @@ class _Operations(operations_rpc.OperationsServiceServicer):
     def __init__(self, office: Office) -> None:
         self.office = office
 
-    def ListParked(self, request: Any, context: Any) -> Any:
-        self.office.requests.append(request)
+    def ListDeadLetters(self, request: Any, context: Any) -> Any:
         self.office.meet(context)
-        made = operations.ListParkedResponse()
-        made.records.add(matter_id=MATTER, reason="a gap").position.topic = "t"
-        return made
+        wanted = request.statuses or (operations.DEAD_LETTER_STATUS_PARKED, operations.DEAD_LETTER_STATUS_SET_ASIDE)
+        letters = [
+            one for one in self.office.letters if one.status in wanted and request.matter_id in ("", one.matter_id)
+        ]
+        start = int(request.page_token or 0)
+        page = operations.ListDeadLettersResponse(dead_letters=letters[start : start + 1])
+        if start + 1 < len(letters):
+            page.next_page_token = str(start + 1)
+        return page
 
-    def ReplayParked(self, request: Any, context: Any) -> Any:
+    def GetDeadLetter(self, request: Any, context: Any) -> Any:
         self.office.requests.append(request)
         self.office.meet(context)
-        return operations.ReplayParkedResponse()
+        for one in self.office.letters:
+            if one.record == request.record:
+                made = operations.GetDeadLetterResponse(
+                    dead_letter=one, message="onematter.intake.v1.IntakeCommand", masked_json='{"matter_id": "m"}'
+                )
+                made.headers.add(name="ce_type", value="t")
+                if request.HasField("raw"):
+                    made.value = b"bytes"
+                return made
+        return abort(context, grpc.StatusCode.NOT_FOUND, "record: there is no such dead letter")
 
-    def DropParked(self, request: Any, context: Any) -> Any:
+    def ReplayDeadLetter(self, request: Any, context: Any) -> Any:
+        return operations.ReplayDeadLetterResponse(operation=self._carried_out(request, context))
+
+    def DropDeadLetter(self, request: Any, context: Any) -> Any:
+        return operations.DropDeadLetterResponse(operation=self._carried_out(request, context))
+
+    def RetryMatter(self, request: Any, context: Any) -> Any:
+        return operations.RetryMatterResponse(operation=self._carried_out(request, context))
+
+    def ListOperations(self, request: Any, context: Any) -> Any:
         self.office.requests.append(request)
         self.office.meet(context)
-        return operations.DropParkedResponse()
+        return operations.ListOperationsResponse(operations=self.office.operations)
+
+    def _carried_out(self, request: Any, context: Any) -> operations.Operation:
+        self.office.requests.append(request)
+        self.office.meet(context)
+        assert self.office.operations, "nothing is to be asked"
+        return self.office.operations[0]
 
 
 @pytest.fixture

@@ -129,6 +129,7 @@ def test_supply_uploads_and_names_the_materials(run: Run, office: Office) -> Non
             "begin_special_procedure",
             {"kind": "SUSPENSION_REASON_EXPERT_REVIEW", "expected_days": 15, "reason": "complex"},
         ),
+        (("lift", MATTER, "02", "--reason", "it will do"), "lift_correction", {"reason": "it will do"}),
         (("resume", MATTER, "02", "--result", "passed"), "end_special_procedure", {"result": "passed"}),
         (
             ("prolong", MATTER, "02", "--days", "10", "--reason", "complex"),

@@ -1,4 +1,4 @@
-"""The operator's commands: parked records, indicators, the local stack, completion, help."""
+"""The operator's commands: indicators, the local stack, completion, help."""
 
 from __future__ import annotations
 
@@ -17,26 +17,9 @@ from click.testing import Result
 from onematter.client.cli import cli
 from onematter.law.calendar import legal_date
 
-from .conftest import MATTER, Office, document
+from .conftest import document
 
 Run = Callable[..., Result]
-
-
-def test_parked_records(run: Run, office: Office) -> None:
-    service = ("--service", "approval-city")
-    assert document(run("parked", "list", *service, "--json"))["records"][0]["reason"] == "a gap"
-    stream = (MATTER, "--writer", "intake", "--topic", "t")
-    assert run("parked", "replay", *service, *stream).exit_code == 0
-    refused = run("parked", "drop", *service, *stream, text="n\n")
-    assert refused.exit_code == 130
-    assert run("parked", "drop", *service, *stream, "--json").exit_code == 2
-    assert run("parked", "drop", *service, *stream, "--yes", "--json").exit_code == 0
-    _, replay, drop = office.requests
-    assert (
-        (replay.matter_id, replay.writer, replay.topic)
-        == (drop.matter_id, drop.writer, drop.topic)
-        == (MATTER, "intake", "t")
-    )
 
 
 class _Indicators(http.server.BaseHTTPRequestHandler):

@@ -90,6 +90,22 @@ def test_what_is_asked_and_what_is_not_and_who_holds_it() -> None:
     assert "not asked of you, the government holds it: business_licence ← market_regulation" in told
 
 
+def test_a_denial_tells_what_it_rests_on_and_what_can_be_done_about_it() -> None:
+    denied = running()
+    result = denied.items.add().result
+    denied.items[-1].item.item_id = "03"
+    result.outcome, result.opinion = ItemOutcome.ITEM_OUTCOME_DENIED, "it hides a window"
+    result.basis.append("art. 11")
+    result.reconsideration_days, result.litigation_months = 60, 6
+    told = shown(denied)
+    assert "03 denied: it hides a window; basis art. 11; reconsideration may be asked for within 60 days" in told
+    assert "denied" not in shown(running())
+
+
+def test_a_matter_that_is_not_accepted_has_no_list_of_items() -> None:
+    assert "department" not in shown(MatterView(matter_id=MATTER, status=MatterStatus.MATTER_STATUS_RECEIVED))
+
+
 def test_nothing_is_said_of_materials_when_nothing_is_asked_or_held() -> None:
     told = shown(running())
     assert "asked" not in told

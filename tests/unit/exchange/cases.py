@@ -52,10 +52,11 @@ def ask(*wants: Want) -> FromIntake:
     return FromIntake(command)
 
 
-def stop() -> FromIntake:
-    """Intake's command to ask no more."""
+def stop(*material_ids: str) -> FromIntake:
+    """Intake's command to ask no more, for nothing or not for these."""
     command = ExchangeCommand(matter_id=MATTER_ID, actor=INTAKE)
     command.stop_resolving.SetInParent()
+    command.stop_resolving.material_ids.extend(material_ids)
     return FromIntake(command)
 
 

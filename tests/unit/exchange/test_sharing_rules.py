@@ -220,6 +220,14 @@ def test_an_answer_counts_once(matter: Matter) -> None:
     assert matter.when(refused(attempt=2)) is None
 
 
+def test_what_the_applicant_has_supplied_is_asked_no_more_and_the_rest_is(matter: Matter) -> None:
+    event = matter.given(stop("land_title"))
+    assert list(event.sharing_stopped.material_ids) == ["land_title"]
+    assert matter.when(stop("land_title")) is None
+    assert matter.when(found("land_title")) is None
+    matter.given(found())
+
+
 def test_nobody_asks_any_more_once_intake_says_so(matter: Matter) -> None:
     matter.given(found())
     event = matter.given(stop())

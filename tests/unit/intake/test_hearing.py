@@ -17,9 +17,9 @@ from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus
 CORRECTION = SuspensionReason.SUSPENSION_REASON_CORRECTION
 APPRAISAL = SuspensionReason.SUSPENSION_REASON_APPRAISAL
 NEWS = {
-    "correction_requested", "deadlines_recomputed", "pledge_verified", "site_visited", "special_procedure_begun",
-    "special_procedure_ended", "task_decided", "task_extended", "task_opened", "task_recalled", "task_supplied",
-    "task_transferred",
+    "correction_lifted", "correction_requested", "deadlines_recomputed", "pledge_verified", "site_visited",
+    "special_procedure_begun", "special_procedure_ended", "task_decided", "task_extended", "task_opened",
+    "task_recalled", "task_supplied", "task_transferred",
 }  # fmt: skip
 
 
@@ -304,12 +304,45 @@ def test_a_pledge_that_was_kept_is_no_news() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    sorted(NEWS - {"task_decided", "task_opened", "task_recalled", "task_supplied", "pledge_verified"}),
+    sorted(
+        NEWS
+        - {"deadlines_recomputed", "task_decided", "task_opened", "task_recalled", "task_supplied", "pledge_verified"}
+    ),
 )
 def test_what_no_task_can_have_caused_is_a_broken_invariant(kind: str) -> None:
     matter = opened("01")
     with pytest.raises(AssertionError, match="not in a department's hands"):
         hear(matter, told("02", kind))
+
+
+def test_a_new_deadline_of_what_nobody_has_is_a_broken_invariant() -> None:
+    event = told("02", "deadlines_recomputed")
+    event.deadlines_recomputed.deadlines.SetInParent()
+    with pytest.raises(AssertionError, match="not in a department's hands"):
+        hear(opened("01"), event)
+
+
+def test_a_new_time_of_asked_departments_alone_is_no_news() -> None:
+    event = told("02", "deadlines_recomputed")
+    event.deadlines_recomputed.opinions.add(department="fire")
+    assert hear(opened("01", "02"), event) is None
+
+
+def test_when_a_department_takes_a_correction_back_the_clock_goes_on_and_nothing_is_asked() -> None:
+    matter = opened("01", "02")
+    hear(matter, correction("02"))
+    event = told("02", "correction_lifted", reason="以现有材料审查", day="2026-11-30")
+    deadlines(event.correction_lifted.deadlines, 1_800_000_000, 1_799_000_000)
+    changed = hear(matter, event)
+    assert changed is not None
+    told_event = changed.item_clock_changed
+    assert (told_event.change, told_event.suspension_reason, told_event.reason) == (
+        ItemClockChange.ITEM_CLOCK_CHANGE_RESUMED,
+        SuspensionReason.SUSPENSION_REASON_CORRECTION,
+        "以现有材料审查",
+    )
+    assert list(of(matter, "02").missing) == []
+    assert of(matter, "02").legal_deadline.seconds == 1_800_000_000
 
 
 def test_a_grant_that_was_never_made_is_not_revoked() -> None:

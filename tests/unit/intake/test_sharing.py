@@ -1,132 +1,27 @@
-"""What the government holds is fetched and told to the items that need it; the applicant is asked when that fails."""
+"""What the government holds is fetched and told to the items that need it; nothing is fetched that nobody needs."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 import pytest
-from tests.unit.intake.cases import APPLICANT, CALENDAR, Matter, hand_in, item, names, withdraw
-from tests.unit.intake.window import supply
+from tests.unit.intake.cases import APPLICANT, hand_in, item, names, withdraw
+from tests.unit.intake.sharing_cases import (
+    EXCHANGE_COMMANDS,
+    GRANT_SMALL,
+    accepted,
+    asked,
+    found,
+    hears,
+    refused,
+    shared_type,
+    supplied,
+    timed_out,
+)
 
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
-from onematter.common.v1.application_pb2 import Material, TrustClass
 from onematter.contracts import keys
 from onematter.contracts.topics import TopicTable, table
 from onematter.exchange.v1.exchange_commands_pb2 import ExchangeCommand
 from onematter.exchange.v1.exchange_events_pb2 import ExchangeEvent
-from onematter.intake.core import Core
-from onematter.intake.desk import HeardSharing
-from onematter.intake.v1.intake_events_pb2 import MatterEvent, SharingFailure
-from onematter.law.catalogue import Catalogue
-from onematter.law.matters import MatterType
-from onematter.law.reading import read_matter_type
-
-EXCHANGE_COMMANDS = "onematter.exchange.commands.v1"
-EXCHANGE_EVENTS = "onematter.exchange.events.v1"
-GRANT_SMALL = {"grant_when": "facts.area <= 50.0", "explanation": names("small")}
-
-
-def material(material_id: str, **more: Any) -> dict[str, Any]:
-    return {
-        "id": material_id,
-        "names": names(material_id),
-        "required": True,
-        "trust_class": "A",
-        "media_types": ["application/pdf"],
-        "max_bytes": 1_000,
-        **more,
-    }
-
-
-def shared_type(*items: dict[str, Any]) -> MatterType:
-    """Two items that use a licence of one department, the first a title of another too; a photo that is optional."""
-    used = items or (
-        item("01", "COUNTY", materials=["plan", "licence", "title"]),
-        item("02", "CITY", ["01"], materials=["licence", "photo"]),
-    )
-    materials = (
-        material("plan", trust_class="B"),
-        material("licence", share_source="market_regulation"),
-        material("title", share_source="natural_resources"),
-        material("photo", share_source="public_security", required=False),
-    )
-    return read_matter_type(
-        {
-            "code": "OM-77",
-            "version": 3,
-            "valid_from": "2026-01-01",
-            "names": names("a matter"),
-            "lead_department": "planning",
-            "lead_level": "COUNTY",
-            "evidence": "I: made up for a test",
-            "facts": [{"key": "area", "kind": "number", "required": True, "names": names("area")}],
-            "materials": [one for one in materials if any(one["id"] in user["materials"] for user in used)],
-            "items": list(used),
-        }
-    )
-
-
-def accepted(matter_type: MatterType | None = None, topics: TopicTable | None = None) -> Matter:
-    core = Core(Catalogue((matter_type or shared_type(),), {}), topics or table(), "intake", CALENDAR)
-    matter = Matter(core)
-    matter.happen()
-    return matter
-
-
-def asked(matter: Matter) -> list[ExchangeCommand]:
-    """What was asked of the exchange."""
-    return [one.command for one in matter.sent if isinstance(one.command, ExchangeCommand)]
-
-
-def supplied(matter: Matter) -> list[tuple[str, list[str]]]:
-    """Items that were told of materials, and of which."""
-    return [
-        (one.command.item_id, [m.material_id for m in one.command.supply_task.materials])
-        for one in matter.sent
-        if isinstance(one.command, ApprovalCommand) and one.command.WhichOneof("command") == "supply_task"
-    ]
-
-
-def found(material_id: str = "licence", items: tuple[str, ...] = ("01", "02")) -> ExchangeEvent:
-    event = ExchangeEvent(matter_id=keys.matter_id(APPLICANT, "r-1"))
-    resolved = event.material_resolved
-    resolved.material.CopyFrom(
-        Material(
-            material_id=material_id, digest=hashlib.sha256(b"x").digest(), size_bytes=1, media_type="application/pdf",
-            trust_class=TrustClass.TRUST_CLASS_A,
-        )
-    )  # fmt: skip
-    resolved.source = "market_regulation"
-    resolved.item_ids.extend(items)
-    return event
-
-
-def refused(material_id: str = "licence", items: tuple[str, ...] = ("01", "02")) -> ExchangeEvent:
-    event = ExchangeEvent(matter_id=keys.matter_id(APPLICANT, "r-1"))
-    told = event.sharing_refused
-    told.material_id, told.source, told.reason = material_id, "market_regulation", "不予共享"
-    told.item_ids.extend(items)
-    return event
-
-
-def timed_out(material_id: str = "licence", items: tuple[str, ...] = ("01", "02")) -> ExchangeEvent:
-    event = ExchangeEvent(matter_id=keys.matter_id(APPLICANT, "r-1"))
-    told = event.sharing_failed
-    told.material_id, told.source, told.reason = material_id, "market_regulation", "排队"
-    told.failure = SharingFailure.SHARING_FAILURE_TIMED_OUT
-    told.item_ids.extend(items)
-    return event
-
-
-def hears(matter: Matter, event: ExchangeEvent) -> MatterEvent | None:
-    answer = matter.give(HeardSharing(event, EXCHANGE_EVENTS, matter._take_in("exchange", EXCHANGE_EVENTS)))
-    assert answer is None or isinstance(answer, MatterEvent)
-    return answer
-
-
-def missing(matter: Matter) -> dict[str, list[str]]:
-    return {one.item.item_id: list(one.missing) for one in matter.state.items}
 
 
 def test_on_acceptance_everything_that_is_shared_is_asked_for_with_its_source() -> None:
@@ -199,49 +94,6 @@ def test_what_came_is_told_to_items_in_hand_and_kept_for_those_that_wait() -> No
     assert [one.material_id for one in opening.open_task.application.materials] == ["plan", "licence"]
 
 
-def test_a_refusal_asks_the_applicant_once_and_is_booked_to_its_source() -> None:
-    matter = accepted()
-    event = hears(matter, refused())
-    assert event is not None
-    told = event.sharing_failed
-    assert (told.source, list(told.material_ids), told.reason) == ("market_regulation", ["licence"], "不予共享")
-    assert told.failure == SharingFailure.SHARING_FAILURE_REFUSED
-    assert list(told.asked_items) == ["01", "02"]
-    assert list(matter.state.missing) == ["licence"]
-    assert list(matter.state.unshared_materials) == ["licence"]
-    assert missing(matter) == {"01": ["licence"], "02": ["licence"]}
-    assert hears(matter, refused()) is None
-    assert hears(matter, timed_out()) is None
-
-
-def test_what_is_not_required_is_not_asked_of_the_applicant() -> None:
-    matter = accepted()
-    event = hears(matter, refused("photo", ("02",)))
-    assert event is not None
-    assert list(event.sharing_failed.asked_items) == []
-    assert list(matter.state.missing) == []
-    assert list(matter.state.unshared_materials) == ["photo"]
-
-
-def test_what_comes_late_is_taken_and_not_asked_any_more() -> None:
-    matter = accepted()
-    hears(matter, timed_out())
-    event = hears(matter, found())
-    assert event is not None
-    assert (list(matter.state.missing), list(matter.state.unshared_materials)) == ([], [])
-    assert missing(matter) == {"01": [], "02": []}
-    assert supplied(matter) == [("01", ["licence"])]
-
-
-def test_what_the_applicant_has_supplied_is_not_replaced() -> None:
-    matter = accepted()
-    hears(matter, timed_out())
-    matter.give(supply("licence"))
-    event = found()
-    event.material_resolved.late = True
-    assert hears(matter, event) is None
-
-
 def test_what_nobody_needs_any_more_is_no_event() -> None:
     matter = accepted()
     matter.deny("01")
@@ -270,6 +122,9 @@ def test_a_matter_that_is_taken_back_has_nothing_fetched_any_more() -> None:
     matter.give(withdraw())
     assert [command.WhichOneof("command") for command in asked(matter)] == ["resolve_materials", "stop_resolving"]
     assert hears(matter, found()) is None
+    matter.hear("01", "task_recalled")
+    assert matter.events[-1].WhichOneof("event") == "matter_completed"
+    assert len(asked(matter)) == 2
 
 
 def test_a_matter_that_ends_while_something_may_still_come_stops_it() -> None:
@@ -280,9 +135,18 @@ def test_a_matter_that_ends_while_something_may_still_come_stops_it() -> None:
     assert [command.WhichOneof("command") for command in asked(matter)] == ["resolve_materials", "stop_resolving"]
 
 
-def test_a_matter_that_got_everything_stops_nothing() -> None:
+def test_a_matter_that_ends_while_something_is_still_fetched_stops_it() -> None:
     matter = accepted()
     hears(matter, found())
+    matter.deny("01")
+    assert [command.WhichOneof("command") for command in asked(matter)] == ["resolve_materials", "stop_resolving"]
+    assert list(asked(matter)[-1].stop_resolving.material_ids) == []
+
+
+def test_a_matter_that_got_everything_stops_nothing() -> None:
+    matter = accepted()
+    for one, items in (("licence", ("01", "02")), ("title", ("01",)), ("photo", ("02",))):
+        hears(matter, found(one, items))
     matter.deny("01")
     assert [command.WhichOneof("command") for command in asked(matter)] == ["resolve_materials"]
 

@@ -95,6 +95,12 @@ def test_a_guide_says_what_is_asked_and_by_whom() -> None:
     assert list(material.media_types) == ["application/pdf"]
 
 
+def test_a_guide_says_what_an_item_waits_for_also_for_its_certificate() -> None:
+    maker = item("01", COUNTY, produces_certificates=["permit"])
+    shown = guide(matter_type(maker, item("02", CITY, needs_certificates=["permit"]), item("03", CITY, ["02"])))
+    assert [list(one.depends_on) for one in shown.items] == [[], ["01"], ["02"]]
+
+
 def test_a_view_says_what_is_asked_of_the_applicant_now() -> None:
     matter = Matter(make_core())
     matter.happen()
@@ -102,6 +108,15 @@ def test_a_view_says_what_is_asked_of_the_applicant_now() -> None:
     matter.state.unshared_materials.extend(["photo", "plan"])
     matter.state.items[1].missing.extend(["map", "plan"])
     assert list(matter_view(matter.matter_id, matter.state, AS_OF).missing) == ["plan", "map"]
+
+
+def test_a_view_names_as_held_only_what_is_not_asked_after_all() -> None:
+    state = MatterState(status=MatterStatus.MATTER_STATUS_RUNNING)
+    for material_id in ("licence", "title", "photo"):
+        state.held_materials.add(material_id=material_id, source="market_regulation")
+    state.unshared_materials.append("title")
+    state.instead_materials.append("photo")
+    assert [one.material_id for one in matter_view("m", state, AS_OF).held_materials] == ["licence"]
 
 
 def test_a_view_has_the_ledger_of_trips_and_how_many_are_to_come() -> None:

@@ -25,6 +25,7 @@ from tests.unit.notification.cases import (
     record,
 )
 
+from onematter.backbone.operating import hasten
 from onematter.backbone.records import Record
 from onematter.backbone.step import Step
 from onematter.backbone.v1.ledger_pb2 import Ledger
@@ -197,6 +198,19 @@ def test_a_delayed_notice_holds_up_no_other():
         (ACCEPTED, DELAYED),
         (RESULT, DELIVERED),
     ]
+
+
+def test_only_what_was_not_delivered_is_tried_again_when_an_operator_says_so():
+    wire = Wire(failures=1)
+    notification = Notification(wire)
+    notification.tell(accepted(), completed())
+    wanted = handlers.again(notification.state, MATTER_ID)
+    (delayed,) = [kept.notice.notice_id for kept in notification.state.notices if kept.status == DELAYED]
+    assert (list(wanted.what), list(wanted.timers)) == ([delayed], list(notification.timers))
+    notification.run(lambda step: hasten(step, notification.held, MATTER_ID, wanted.timers[0], NOW + 10))
+    assert notification.fire() == NOW + 10
+    assert delayed in wire.taken
+    assert not handlers.again(notification.state, MATTER_ID).what
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,20 @@ def test_a_clock_that_goes_on_tells_both_days():
     )
     letter, _ = tell(resumed)
     assert "承诺2026-12-21前办结，法定期限至2026-12-31" in letter.body
+    assert "不再要求补正" not in letter.body
+
+
+def test_that_a_correction_is_taken_back_is_told_with_its_reason():
+    lifted = ItemClockChanged(
+        item_id="02",
+        change=ItemClockChange.ITEM_CLOCK_CHANGE_RESUMED,
+        suspension_reason=SuspensionReason.SUSPENSION_REASON_CORRECTION,
+        reason="现场已能确定",
+    )
+    letter, _ = tell(lifted)
+    assert "办理部门不再要求补正，将按现有材料作出决定：现场已能确定。" in letter.body
+    letter, _ = tell(lifted, "en")
+    assert "asks for no more corrections and decides on what is there: 现场已能确定." in letter.body
 
 
 @pytest.mark.parametrize(

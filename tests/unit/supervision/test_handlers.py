@@ -7,7 +7,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from onematter.common.v1.actor_pb2 import Level
 from onematter.contracts.aggregate import Undecodable
-from onematter.intake.v1.intake_events_pb2 import MatterAccepted, MatterCompleted, MatterEvent, VisitRecorded
+from onematter.intake.v1.intake_events_pb2 import (
+    AcceptanceRefused,
+    MatterAccepted,
+    MatterCompleted,
+    MatterEvent,
+    VisitRecorded,
+)
 from onematter.supervision.core import Finished, VisitedAfterResult
 from onematter.supervision.handlers import fact_from
 
@@ -27,6 +33,18 @@ def completed(**fields: object) -> MatterEvent:
 
 def test_a_result_is_counted() -> None:
     assert fact_from(completed().SerializeToString()) == Finished(MATTER, 100_007, Level.LEVEL_CITY, 10_007, 2)
+
+
+def test_a_refusal_to_accept_ends_a_matter_and_is_counted() -> None:
+    event = MatterEvent(
+        matter_id=MATTER,
+        time=Timestamp(seconds=100),
+        acceptance_refused=AcceptanceRefused(handed_in=Timestamp(seconds=90), visits=1, division="330106"),
+    )
+    assert fact_from(event.SerializeToString()) == Finished(MATTER, 100_000, Level.LEVEL_COUNTY, 10_000, 1)
+    event.acceptance_refused.ClearField("handed_in")
+    with pytest.raises(Undecodable, match="acceptance_refused"):
+        fact_from(event.SerializeToString())
 
 
 def test_a_result_before_its_hand_in_took_no_time() -> None:

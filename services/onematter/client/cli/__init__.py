@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from onematter.client.cli.app import cli
 from onematter.client.cli.catalogue import catalogue, guide
+from onematter.client.cli.dead_letters import dead_letters
 from onematter.client.cli.deadline import deadline
+from onematter.client.cli.explaining import matter
 from onematter.client.cli.handling import (
     ask_opinion,
+    lift,
     opinion,
     prolong,
     release,
@@ -23,7 +26,7 @@ from onematter.client.cli.handling import (
 )
 from onematter.client.cli.machine import clock, completion, demo, down, status, up
 from onematter.client.cli.matters import notices, progress, query, submit, supply, withdraw
-from onematter.client.cli.operations import indicators, parked
+from onematter.client.cli.operations import indicators
 from onematter.client.cli.records import case, verify
 from onematter.client.cli.tasks import claim, decide, inbox
 from onematter.client.cli.window import accept, correct, deliver, extend, refuse, visit, void
@@ -35,11 +38,11 @@ for _section, _commands in {
     "At the window": (accept, correct, refuse, void, extend, deliver, visit),
     "Decide": (inbox, claim, release, transfer, decide),
     "Before and after a decision": (
-        ask_opinion, opinion, site_visit, suspend, resume, prolong, verify_pledge,
+        ask_opinion, opinion, site_visit, lift, suspend, resume, prolong, verify_pledge,
     ),
     "Records": (case, verify),
     "Law and catalogue": (catalogue, guide, deadline),
-    "Operate": (indicators, parked),
+    "Operate": (matter, dead_letters, indicators),
     "On this machine": (up, down, status, clock, demo, completion),
 }.items():  # fmt: skip
     for _command in _commands:

@@ -27,6 +27,7 @@ from rich.table import Table
 from onematter.client import stack
 from onematter.client.channel import Services
 from onematter.client.cli.extras import extra_module
+from onematter.client.cli.usage import Usage
 from onematter.client.errors import OneMatterError, Refused
 from onematter.common.v1.names_pb2 import LocalizedText
 from onematter.contracts.reasons import language_of, text
@@ -124,7 +125,8 @@ class App:
         elif isinstance(error, Refused):
             show_refusal(error, self)
         else:
-            console(stderr=True).print(f"[red]{self.words('错误', 'error')}[/]: {escape(str(error))}", soft_wrap=True)
+            said = escape(error.said(self.language))
+            console(stderr=True).print(f"[red]{self.words('错误', 'error')}[/]: {said}", soft_wrap=True)
         return error.exit_code
 
 
@@ -200,6 +202,8 @@ class _Cli(click.Group):
         try:
             sys.exit(super().main(given, *more, standalone_mode=False, **settings) or 0)
         except click.UsageError as error:
+            if isinstance(error, Usage):
+                error.message = error.said(app.language)
             if not app.as_json:
                 error.show()
             else:

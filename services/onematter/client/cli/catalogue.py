@@ -334,9 +334,12 @@ def _answers(facts: tuple[str, ...]) -> Mapping[str, str]:
     for fact in facts:
         key, found, value = fact.partition("=")
         if not found or not key:
-            raise Invalid("--fact: an answer without its question; write KEY=VALUE, as has_employees=true")
+            raise Invalid(
+                "--fact: an answer without its question; write KEY=VALUE, as has_employees=true",
+                "--fact：只有答案没有情形；请写作 代码=答案，如 has_employees=true",
+            )
         if key in answers:
-            raise Invalid(f"--fact {key}: is answered twice; answer it once")
+            raise Invalid(f"--fact {key}: is answered twice; answer it once", f"--fact {key}：答了两次；只答一次")
         answers[key] = value
     return answers
 
@@ -348,7 +351,9 @@ def _told(files: Any) -> Iterator[None]:
     try:
         yield
     except catalogues.UnknownMatter as error:
-        raise NotFound(str(error)) from None
+        raise NotFound(
+            str(error), "事项目录中没有这一件事，或没有这一版本；可用 onematter catalogue 查看可以办理的一件事"
+        ) from None
     except problems.DocumentRefused as error:
         raise Invalid("; ".join(f"--fact {problem}" for problem in error.problems)) from None
     except files.LawFilesRefused as error:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from onematter.client.cli.app import App, common
 from onematter.client.cli.extras import extra_module, legal_today
+from onematter.client.cli.usage import Usage
 from onematter.client.errors import Invalid
 from onematter.law import explaining, periods
 from onematter.law.calendar import CalendarMissing, WorkingCalendar
@@ -62,7 +63,7 @@ def deadline(
       onematter deadline --from 2026-02-10 --rule decision --suspend 2026-03-06..2026-03-16:testing
     """
     if (days is None) == (name is None):
-        raise click.UsageError("give either --days or --rule")
+        raise Usage("give either --days or --rule", "请给出 --days 或 --rule，二者取一")
     rule = PERIOD_RULES[name] if name else _plain(days or 0, kind)
     period = periods.begin(rule, _day("--from", start) if start else legal_today())
     for one in suspensions:
@@ -91,7 +92,9 @@ def _day(option: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"{option}: {text} is no day; write it as 2026-01-01") from None
+        raise Usage(
+            f"{option}: {text} is no day; write it as 2026-01-01", f"{option}：{text} 不是日期；请写作 2026-01-01"
+        ) from None
 
 
 def _suspension(text: str) -> list[periods.Suspended | periods.Resumed]:
@@ -100,7 +103,10 @@ def _suspension(text: str) -> list[periods.Suspended | periods.Resumed]:
     known = {one: one for one in get_args(periods.SuspensionReason)}.get(reason or "correction")
     if not dots or known is None:
         allowed = ", ".join(get_args(periods.SuspensionReason))
-        raise click.UsageError(f"--suspend: {text}: write A..B or A.. and perhaps :REASON, which is one of {allowed}")
+        raise Usage(
+            f"--suspend: {text}: write A..B or A.. and perhaps :REASON, which is one of {allowed}",
+            f"--suspend：{text}：请写作 A..B 或 A..，后可加 :原因，可用的有：{allowed}",
+        )
     stopped = periods.Suspended(_day("--suspend", first), known)
     return [stopped, periods.Resumed(_day("--suspend", resumed))] if resumed else [stopped]
 
@@ -109,9 +115,15 @@ def _check(period: periods.Period, fact: periods.Suspended | periods.Resumed) ->
     check = periods.check_suspension if isinstance(fact, periods.Suspended) else periods.check_resumption
     reasons = [objection.reason for objection in check(period, fact.day)]
     if "PERIOD_NOT_SUSPENDABLE" in reasons:
-        raise click.UsageError(f"--suspend: nothing stops the period {period.rule.name}; leave it out")
+        raise Usage(
+            f"--suspend: nothing stops the period {period.rule.name}; leave it out",
+            f"--suspend：期限 {period.rule.name} 不停止计时；请去掉",
+        )
     if reasons:
-        raise click.UsageError(f"--suspend at {fact.day}: give spans behind the beginning, in order and apart")
+        raise Usage(
+            f"--suspend at {fact.day}: give spans behind the beginning, in order and apart",
+            f"--suspend（{fact.day}）：各段须在起始日之后，依次排列，互不重叠",
+        )
 
 
 def _calendar(directory: Path | None) -> WorkingCalendar:

@@ -23,7 +23,10 @@ def extra_module(name: str, extra: str = "services") -> ModuleType:
 
 def missing(error: ModuleNotFoundError, extra: str) -> Invalid:
     """What to tell when a package of `extra` is not there."""
-    return Invalid(f'this command needs {error.name}, which is not installed: pip install "onematter[{extra}]"')
+    return Invalid(
+        f'this command needs {error.name}, which is not installed: pip install "onematter[{extra}]"',
+        f'此命令需要 {error.name}，但没有安装：pip install "onematter[{extra}]"',
+    )
 
 
 def legal_today() -> date:

@@ -6,9 +6,11 @@ import click
 
 from onematter.client.cli.app import App
 from onematter.client.cli.options import Official, as_official, ask_task, basis_option, task_arguments
+from onematter.client.cli.usage import Usage
 from onematter.client.handling import (
     ask_opinions_command,
     china_day,
+    lift_command,
     opinion_command,
     prolong_command,
     release_command,
@@ -51,6 +53,21 @@ def transfer(
         lambda actor, request_id: transfer_command(
             actor, request_id, matter_id, item, receiver, reason, division=to_division
         ),
+    )  # fmt: skip
+
+
+@click.command()
+@task_arguments
+@click.option("--reason", required=True, metavar="TEXT", help="What the applicant is told.")
+@as_official
+def lift(app: App, matter_id: str, item: str, reason: str, official: Official) -> None:
+    """Take back what a correction still asks (撤回补正要求). The clock goes on; it is decided on what is there.
+
+    The law sets the applicant no time to correct, so this is how a task ends whose applicant never answers.
+    """
+    ask_task(
+        app, official, matter_id, item, app.words("已撤回补正要求，恢复计时", "correction taken back"),
+        lambda actor, request_id: lift_command(actor, request_id, matter_id, item, reason),
     )  # fmt: skip
 
 
@@ -121,7 +138,9 @@ def opinion(
 ) -> None:
     """Answer as a department that was asked (回复意见). --department says which."""
     if not official.department:
-        raise click.UsageError("give --department: the one that was asked, not the task's own")
+        raise Usage(
+            "give --department: the one that was asked, not the task's own", "请用 --department 给出被征求意见的部门"
+        )
     ask_task(
         app, official, matter_id, item, app.words("已回复", "answered"),
         lambda actor, request_id: opinion_command(
@@ -152,7 +171,7 @@ def site_visit(
 ) -> None:
     """Record a site visit (现场勘验). One does for all items of its group."""
     if passed is None:
-        raise click.UsageError("give --passed or --failed")
+        raise Usage("give --passed or --failed", "请给出 --passed 或 --failed")
     visited = china_day(day, "--on") or app.today()
     ask_task(
         app, official, matter_id, item, app.words("已记录勘验", "visit recorded"),
@@ -174,7 +193,7 @@ def verify_pledge(
 ) -> None:
     """Verify afterwards what was pledged (告知承诺核查). A broken pledge revokes the grant and goes on record."""
     if kept is None:
-        raise click.UsageError("give --kept or --broken")
+        raise Usage("give --kept or --broken", "请给出 --kept 或 --broken")
     done = app.words("已核查", "verified") if kept else app.words("已撤销", "revoked")
     ask_task(
         app, official, matter_id, item, done,

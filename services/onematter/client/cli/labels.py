@@ -194,6 +194,11 @@ def notice_status(number: int, app: App) -> str:
     return _word(_NOTICE, number, app)
 
 
+def suspension(number: int, app: App) -> str:
+    """Why a clock stands still."""
+    return _word(_SUSPENDED, number, app)
+
+
 def when(timestamp: Timestamp) -> str:
     """A time in China, to the second; a dash for none."""
     if not timestamp.seconds:

@@ -33,7 +33,9 @@ def _load(home: Any) -> Any:
     except errors.LocalError as error:
         raise Unavailable(str(error)) from None
     if found is None:
-        raise NotFound(f"no stack runs in {home}; start one with `onematter up`")
+        raise NotFound(
+            f"no stack runs in {home}; start one with `onematter up`", f"{home} 没有在运行的服务；请先运行 onematter up"
+        )
     return found
 
 
@@ -71,6 +73,8 @@ def up(app: App) -> None:
 
     try:
         started = local.start(stack.directory(), detached=True, progress=progress)
+    except errors.OtherVersion as error:
+        raise Unavailable(str(error), error.chinese) from None
     except errors.LocalError as error:
         raise Unavailable(str(error)) from None
     except ModuleNotFoundError as error:
@@ -133,13 +137,18 @@ def clock(app: App, by: str | None) -> None:
     home = stack.directory()
     time, malformed = local_module("clock"), extra_module("backbone.clock", EXTRA).OffsetMalformed
     if not app.local.grpc:
-        raise NotFound(f"no stack runs in {home}; start one with `onematter up`")
+        raise NotFound(
+            f"no stack runs in {home}; start one with `onematter up`", f"{home} 没有在运行的服务；请先运行 onematter up"
+        )
     if not time.is_movable():
-        raise Invalid("ONEMATTER_ENVIRONMENT says that this is no test; unset it and start the stack anew")
+        raise Invalid(
+            "ONEMATTER_ENVIRONMENT says that this is no test; unset it and start the stack anew",
+            "ONEMATTER_ENVIRONMENT 表明这不是测试环境；请取消该变量并重新启动",
+        )
     try:
         offset = time.clock_offset(home) if by is None else time.move_clock(home, by)
     except malformed as error:
-        raise Invalid(f"clock: {error}") from None
+        raise Invalid(f"clock: {error}", "clock：时间的偏移写作 +30d、+1d12h、+90m 或 +45s，只能向前") from None
     today = app.today().isoformat()
     document = {"offset": offset, "today": today}
     app.emit(document, lambda out: out.print(f"{app.words('今天', 'today')} {today}  ({offset})"))
@@ -166,5 +175,5 @@ def completion(shell: str) -> None:
     """Print the completion script of a shell, as in: eval "$(onematter completion bash)"."""
     made = get_completion_class(shell)
     if made is None:
-        raise OneMatterError(f"no completion for {shell}")
+        raise OneMatterError(f"no completion for {shell}", f"没有 {shell} 的补全脚本")
     click.echo(made(cli, {}, "onematter", "_ONEMATTER_COMPLETE").source())

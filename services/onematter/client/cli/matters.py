@@ -107,9 +107,14 @@ def _read_form(file: str) -> submission.Form:
     try:
         return submission.read(path.read_text(encoding="utf-8"), path.parent)
     except OSError as error:
-        raise Invalid(f"{file}: {error.strerror}; give a readable file, or - for standard input") from None
+        raise Invalid(
+            f"{file}: {error.strerror}; give a readable file, or - for standard input",
+            f"{file}：无法读取（{error.strerror}）；请给出可以读取的文件，或用 - 表示标准输入",
+        ) from None
     except UnicodeDecodeError:
-        raise Invalid(f"{file}: it is not UTF-8; save it as UTF-8 JSON") from None
+        raise Invalid(
+            f"{file}: it is not UTF-8; save it as UTF-8 JSON", f"{file}：不是 UTF-8；请存为 UTF-8 的 JSON"
+        ) from None
 
 
 @click.command()
@@ -137,7 +142,7 @@ def progress(context: click.Context, matter_id: str, watch: bool) -> None:
         if app.as_json:
             last = deque(views, maxlen=1)
             if not last:
-                raise Unavailable("intake ended the watch without an answer; ask again")
+                raise Unavailable("intake ended the watch without an answer; ask again", "受理服务未作答复；请再次查询")
             app.emit(as_document(last[0]), lambda _: None)
         elif out.is_terminal:
             with Live(console=out, auto_refresh=False) as live:
@@ -202,7 +207,10 @@ def _material(text: str, trust_class: str) -> MaterialFile:
     if not apart:
         return MaterialFile(text, trust_class=trust_class)
     if not (material_id and path):
-        raise Invalid("FILE: a material without its file; write MATERIAL=FILE, as floor_plan=scan.pdf")
+        raise Invalid(
+            "FILE: a material without its file; write MATERIAL=FILE, as floor_plan=scan.pdf",
+            "FILE：有材料没有文件；请写作 材料代码=文件，如 floor_plan=scan.pdf",
+        )
     return MaterialFile(path, material_id, trust_class=trust_class)
 
 

@@ -19,6 +19,7 @@ from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.approval.v1.approval_service_pb2 import TaskView
 from onematter.client.channel import Services
 from onematter.client.cli.app import App, as_document, common, matter_id_argument
+from onematter.client.cli.usage import Usage
 from onematter.client.errors import DeadlineExceeded, Invalid, NotFound, OneMatterError, Unavailable
 from onematter.client.handling import Need, china_day
 from onematter.client.messages import actor_of, checked_id
@@ -164,7 +165,10 @@ def item_of(view: TaskView) -> Item:
 def repeatable(error: OneMatterError, request_id: str) -> OneMatterError:
     """The error, with how to repeat the request, where it may have happened."""
     if isinstance(error, DeadlineExceeded | Unavailable):
-        return type(error)(f"{error} (repeat with --request-id {request_id})")
+        return type(error)(
+            f"{error} (repeat with --request-id {request_id})",
+            f"{error.said('zh-CN')}（可用 --request-id {request_id} 再次发送）",
+        )
     return error
 
 
@@ -232,13 +236,17 @@ def find_task(services: Services, matter_id: str, item_id: str) -> tuple[str, Ta
         except NotFound:
             continue
     raise NotFound(
-        f"no task {item_id} of matter {own_id} at {', '.join(known)}; see its items with `onematter progress {own_id}`"
+        f"no task {item_id} of matter {own_id} at {', '.join(known)}; see its items with `onematter progress {own_id}`",
+        f"{'、'.join(known)} 没有办件 {own_id} 的事项 {item_id}；可用 onematter progress {own_id} 查看其事项",
     )
 
 
 def no_approval() -> Invalid:
     """What to tell when no level can be asked."""
-    return Invalid("no approval address is known; give --approval-province, --approval-city or --approval-county")
+    return Invalid(
+        "no approval address is known; give --approval-province, --approval-city or --approval-county",
+        "不知道审批服务的地址；请用 --approval-province、--approval-city 或 --approval-county 给出",
+    )
 
 
 def _principal(given: str | None) -> str:
@@ -247,7 +255,9 @@ def _principal(given: str | None) -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        raise Invalid("principal: the login name is unknown; give --as PRINCIPAL") from None
+        raise Invalid(
+            "principal: the login name is unknown; give --as PRINCIPAL", "principal：不知道登录名；请用 --as 给出"
+        ) from None
 
 
 def _delegation(principal: str, text: str) -> Delegation | None:
@@ -256,7 +266,10 @@ def _delegation(principal: str, text: str) -> Delegation | None:
     days, _, reference = text.partition(":")
     first, apart, last = days.partition("..")
     if not (principal and apart and reference):
-        raise click.UsageError("give both --acting-for PRINCIPAL and --delegation FIRST..LAST:NUMBER")
+        raise Usage(
+            "give both --acting-for PRINCIPAL and --delegation FIRST..LAST:NUMBER",
+            "--acting-for 与 --delegation 起日..止日:文号 须同时给出",
+        )
     return Delegation(
         principal=principal,
         first_day=china_day(first, "--delegation"),
@@ -269,5 +282,8 @@ def _need(text: str) -> Need:
     material_id, apart, reason = text.partition("=")
     reason, _, because = reason.partition("|")
     if not (material_id and apart and reason.strip()):
-        raise click.BadParameter("write MATERIAL=REASON, as floor_plan='no exits drawn'", param_hint="--need")
+        raise Usage(
+            "--need: write MATERIAL=REASON, as floor_plan='no exits drawn'",
+            "--need：请写作 材料代码=问题，如 floor_plan='未标出口'",
+        )
     return Need(material_id.strip(), reason.strip(), because.strip())

@@ -15,6 +15,7 @@ from onematter.archive.v1.archive_service_pb2 import CaseFile, Receipt
 from onematter.client import verification
 from onematter.client.cli import labels
 from onematter.client.cli.app import App, as_document, common, grid, matter_id_argument, row
+from onematter.client.cli.usage import Usage
 from onematter.client.errors import Invalid, NotFound, Unverified
 from onematter.client.messages import checked_id
 from onematter.client.verification import Verification
@@ -50,7 +51,10 @@ def case(app: App, matter_id: str, output: str | None) -> None:
             path.touch(mode=0o600)
             path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
         except OSError as error:
-            raise Invalid(f"--output: {output}: {error.strerror}; give a file that can be written") from None
+            raise Invalid(
+                f"--output: {output}: {error.strerror}; give a file that can be written",
+                f"--output：{output}：无法写入（{error.strerror}）；请给出可以写入的文件",
+            ) from None
         document = {"matter_id": case_file.matter_id, "records": len(case_file.records), "output": output}
 
     def show(out: Console) -> None:
@@ -93,7 +97,7 @@ def verify(app: App, matter_id: str | None, file: str | None) -> None:
     code 1 with the first difference.
     """
     if (matter_id is None) == (file is None):
-        raise click.UsageError("give either ID or --file FILE")
+        raise Usage("give either ID or --file FILE", "请给出 ID 或 --file FILE，二者取一")
     if file is not None:
         case_file, receipt = _read(file)
     else:
@@ -101,7 +105,7 @@ def verify(app: App, matter_id: str | None, file: str | None) -> None:
         with app.services() as services:
             case_file, receipt = services.case_file(own_id), _receipt(services.receipt, own_id)
         if case_file.matter_id != own_id:
-            raise Unverified("the archive answered with another matter's case file")
+            raise Unverified("the archive answered with another matter's case file", "档案服务返回了另一办件的卷宗")
     result = verification.verify(case_file, receipt)
     app.emit(_document(result, receipt), lambda out: _show(out, result, app))
     if result.difference is not None:
@@ -113,7 +117,8 @@ def _receipt(fetch: Any, matter_id: str) -> Receipt:
         return fetch(matter_id)
     except NotFound:
         raise Unverified(
-            "the matter is not sealed yet, so it has no receipt; wait until it is completed (`onematter progress`)"
+            "the matter is not sealed yet, so it has no receipt; wait until it is completed (`onematter progress`)",
+            "该办件尚未归档封存，没有回执；请等办结（onematter progress）",
         ) from None
 
 
@@ -142,9 +147,18 @@ def _read(file: str) -> tuple[CaseFile, Receipt]:
     try:
         document = json.loads(Path(file).read_text(encoding="utf-8"))
         if "receipt" not in document and "case_file" in document:
-            raise Unverified("the file has no receipt: the matter was not sealed when it was written")
+            raise Unverified(
+                "the file has no receipt: the matter was not sealed when it was written",
+                "文件中没有回执：写出时该办件尚未归档封存",
+            )
         return ParseDict(document["case_file"], CaseFile()), ParseDict(document["receipt"], Receipt())
     except OSError as error:
-        raise Invalid(f"--file: {file}: {error.strerror}; give a readable file") from None
+        raise Invalid(
+            f"--file: {file}: {error.strerror}; give a readable file",
+            f"--file：{file}：无法读取（{error.strerror}）；请给出可以读取的文件",
+        ) from None
     except (ValueError, KeyError, TypeError, ParseError, RecursionError):
-        raise Invalid(f"--file: {file} is not what `onematter case --output` writes") from None
+        raise Invalid(
+            f"--file: {file} is not what `onematter case --output` writes",
+            f"--file：{file} 不是 onematter case --output 写出的文件",
+        ) from None

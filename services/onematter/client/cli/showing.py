@@ -16,10 +16,12 @@ from onematter.client.cli import labels
 from onematter.client.cli.app import App, grid, row
 from onematter.client.errors import OneMatterError
 from onematter.common.v1.period_pb2 import Deadlines
+from onematter.intake.v1.intake_events_pb2 import ItemOutcome
 from onematter.intake.v1.intake_service_pb2 import MatterView
 from onematter.intake.v1.intake_state_pb2 import ItemState
 
 Names = Mapping[str, str]
+_DENIED = ItemOutcome.ITEM_OUTCOME_DENIED
 
 
 def material_names(services: Services, view: MatterView, app: App) -> Names:
@@ -43,7 +45,11 @@ def view_table(view: MatterView, app: App, names: Names | None = None, today: da
     told = _materials(view, app, names or {})
     if told:
         parts.append(Text("\n".join(told)))
-    parts.append(_items(view, app, today))
+    if view.items:
+        parts.append(_items(view, app, today))
+    denied = list(_denials(view, app))
+    if denied:
+        parts.append(Text("\n".join(denied)))
     return Group(*parts)
 
 
@@ -147,6 +153,27 @@ def _items(view: MatterView, app: App, today: date | None) -> Any:
             _until(state, app, today),
         )
     return made
+
+
+def _denials(view: MatterView, app: App) -> Iterable[str]:
+    """On what each denial rests, and what the applicant may do about it."""
+    for state in view.items:
+        result = state.result
+        if result.outcome != _DENIED:
+            continue
+        said = [result.opinion]
+        if result.basis:
+            said.append(f"{app.words('依据', 'basis')} {'; '.join(result.basis)}")
+        if result.reconsideration_days:
+            days, months = result.reconsideration_days, result.litigation_months
+            said.append(
+                app.words(
+                    f"可在 {days} 日内申请行政复议，或者 {months} 个月内起诉",
+                    f"reconsideration may be asked for within {days} days, or a court within {months} months",
+                )
+            )
+        told = app.words("；", "; ").join(one for one in said if one)
+        yield f"{state.item.item_id} {app.words('不予', 'denied')}: {told}"
 
 
 def _until(state: ItemState, app: App, today: date | None) -> str:

@@ -30,6 +30,7 @@ from onematter.client.cli.options import (
     task_arguments,
     tell_task,
 )
+from onematter.client.cli.usage import Usage
 from onematter.client.errors import Invalid, OneMatterError, Refused
 from onematter.client.handling import china_day
 from onematter.client.messages import checked_id, claim_command, decide_command, level_number
@@ -56,7 +57,9 @@ def inbox(
 ) -> None:
     """List tasks that wait for a decision (待办). Earliest promised deadline first."""
     if page_token and not level:
-        raise click.UsageError("--page-token needs --level: every level has its own pages")
+        raise Usage(
+            "--page-token needs --level: every level has its own pages", "--page-token 须与 --level 同用：各级分别分页"
+        )
     request = ListTasksRequest(division=division, department=department, page_size=page_size, page_token=page_token)
     if before:
         request.deadline_before.seconds = _start_of(before)
@@ -110,7 +113,7 @@ def _start_of(day: str) -> int:
     try:
         start = date.fromisoformat(day)
     except ValueError:
-        raise click.BadParameter("give a day as YYYY-MM-DD", param_hint="--before") from None
+        raise Usage("--before: give a day as YYYY-MM-DD", "--before：日期请写作 YYYY-MM-DD") from None
     return int(datetime(start.year, start.month, start.day, tzinfo=labels.CHINA).timestamp())
 
 
@@ -119,7 +122,7 @@ def _deployments(services: Services, level: str | None, division: str) -> list[s
         try:
             return [table().destination(level_number(level), division).deployment]
         except LookupError as error:
-            raise Invalid(f"level: {error}") from None
+            raise Invalid(f"level: {error}", f"level：没有服务办理 {division} 的这一层级") from None
     deployments = table().deployments
     known = services.approval_deployments()
     if level:
@@ -189,7 +192,7 @@ def decide(
       onematter decide ID/02 ID/03 OTHER_ID/02 --grant --opinion "meets the requirements"
     """
     if grant is None:
-        raise click.UsageError("give --grant or --deny")
+        raise Usage("give --grant or --deny", "请给出 --grant 或 --deny")
     decision = _Decision(grant, opinion, basis, conditions, china_day(valid_until, "--valid-until"))
     named = _named(tasks)
     done = app.words("已准予", "granted") if grant else app.words("已决定不予", "denied")
@@ -209,9 +212,11 @@ def _named(tasks: Sequence[str]) -> list[tuple[str, str]]:
         return [(checked_id(tasks[0]), tasks[1])]
     named = [tuple(one.split("/", 1)) for one in tasks]
     if any(len(one) != 2 or not one[1] for one in named):
-        raise click.UsageError("name one task as ID ITEM, several as ID/ITEM ID/ITEM …")
+        raise Usage(
+            "name one task as ID ITEM, several as ID/ITEM ID/ITEM …", "一个事项写作 ID ITEM，多个写作 ID/ITEM ID/ITEM …"
+        )
     if len(named) > MAX_TASKS_AT_ONCE:
-        raise click.UsageError(f"at most {MAX_TASKS_AT_ONCE} tasks at once")
+        raise Usage(f"at most {MAX_TASKS_AT_ONCE} tasks at once", f"一次最多 {MAX_TASKS_AT_ONCE} 个事项")
     return list(dict.fromkeys((checked_id(one[0]), one[1]) for one in named))
 
 
@@ -231,7 +236,8 @@ def _decide_all(app: App, named: list[tuple[str, str]], decision: _Decision, off
 
     def show(out: Console) -> None:
         for _, command, outcome in answered:
-            said = str(Refused(outcome.refused.violations)) if outcome.HasField("refused") else done
+            refused = outcome.HasField("refused")
+            said = Refused(outcome.refused.violations).said(app.language) if refused else done
             out.print(f"{command.matter_id}/{escape(command.item_id)}  {escape(said)}", soft_wrap=True)
 
     app.emit({"tasks": told, "request_id": official.request_id, "refused": len(refused)}, show)
@@ -245,7 +251,10 @@ def _answers(
     for deployment, commands in by_deployment.items():
         outcomes = services.decide_all(deployment, commands)
         if len(outcomes) != len(commands):
-            raise OneMatterError(f"{deployment} answered {len(outcomes)} of {len(commands)} decisions; ask it again")
+            raise OneMatterError(
+                f"{deployment} answered {len(outcomes)} of {len(commands)} decisions; ask it again",
+                f"{deployment} 只答复了 {len(commands)} 个决定中的 {len(outcomes)} 个；请再次发送",
+            )
         for command, outcome in zip(commands, outcomes, strict=True):
             yield deployment, command, outcome
 

@@ -17,6 +17,7 @@ from onematter.client.cli.options import (
     basis_option,
     needs_option,
 )
+from onematter.client.cli.usage import Usage
 from onematter.client.handling import (
     Need,
     accept_command,
@@ -93,7 +94,9 @@ def refuse(
 ) -> None:
     """Refuse to accept a matter (不予受理). Name the body that is competent; this ends the matter."""
     if bool(competent) == not_required:
-        raise click.UsageError("give either --competent BODY or --not-required")
+        raise Usage(
+            "give either --competent BODY or --not-required", "请给出 --competent 有权机关 或 --not-required，二者取一"
+        )
     command = refuse_command(
         sender.actor("clerk", division=division), sender.request_id, matter_id, reason,
         competent_body=competent, not_required=not_required, basis=basis,

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -25,13 +25,14 @@ from rich.text import Text
 from onematter.client.channel import Services
 from onematter.client.cli.app import locale_language
 from onematter.client.errors import OneMatterError
+from onematter.local import layout
 from onematter.local.demo import report
 from onematter.local.demo.board import Board
 from onematter.local.demo.matters import MATTERS
 from onematter.local.demo.run import Run, reason_of
 from onematter.local.demo.screen import Screen
 from onematter.local.demo.words import CHINESE, Words
-from onematter.local.errors import LocalError
+from onematter.local.errors import LocalError, OtherVersion
 from onematter.local.processes import termination_as_exit
 from onematter.local.stack import Stack, default_directory, start
 
@@ -94,12 +95,22 @@ def _stack(directory: Path, console: Console) -> Iterator[Stack]:
     def progress(line: str) -> None:
         console.print(Text(line), soft_wrap=True)
 
-    stack = start(directory, detached=False, progress=progress)
+    stack = _started(directory, progress)
     try:
         yield stack
     finally:
         with _uninterrupted():
             stack.stop()
+
+
+def _started(directory: Path, progress: Callable[[str], None]) -> Stack:
+    """Start the stack; what another version's demo has left is of no use to anybody, and is removed."""
+    try:
+        return start(directory, detached=False, progress=progress)
+    except OtherVersion:
+        progress(f"what another version of the demo has kept in {directory} is removed")
+        layout.clear(directory)
+        return start(directory, detached=False, progress=progress)
 
 
 @contextlib.contextmanager
