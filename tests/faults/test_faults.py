@@ -1,0 +1,52 @@
+"""Kills, zombies and rebalances under a small load, on one stack: nothing lost, nothing twice, nothing for ever pending.
+
+Some at a time share a load and an audit. `make faults` plays these and those of the surroundings (network, disks,
+clocks, wire, poison, versions), each by itself, for as long as one likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from tests.faults import kills
+from tests.faults.conftest import SEED
+from tests.faults.harness import Fault, World
+from tests.faults.rounds import Together, play
+
+MATTERS = 40
+AT_A_TIME = 4
+
+FAULTS = kills.FAULTS
+GROUPS = [FAULTS[start : start + AT_A_TIME] for start in range(0, len(FAULTS), AT_A_TIME)]
+
+pytestmark = [
+    pytest.mark.timeout(420),
+    # kafka-python does not close the sockets of connections that were refused.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+
+@pytest.mark.parametrize("faults", GROUPS, ids=lambda faults: ", ".join(fault.name for fault in faults))
+def test_faults_under_load_lose_nothing_and_do_nothing_twice(world: World, faults: Sequence[Fault]) -> None:
+    if (world.directory / "findings.txt").exists():
+        pytest.skip("an earlier fault has left findings: they would be found again")
+    together = Together(faults)
+    played = play(world, together, 1, seed=SEED, matters=MATTERS)
+    if played.findings:
+        (world.directory / "findings.txt").write_text("\n".join(map(str, played.findings)) + "\n")
+        world.book.save(world.directory / "book.jsonl")
+    assert not played.findings, f"seed {SEED}; kept: {world.directory}"
+    assert played.matters >= MATTERS
+    assert played.blows
+    if together.left_out:
+        pytest.skip(
+            "; ".join(f"needs what {name} has not here: {reason}" for name, reason in together.left_out.items())
+        )
+
+
+def test_all_read_again_from_the_beginning_is_the_same(world: World) -> None:
+    if (world.directory / "findings.txt").exists():
+        pytest.skip("an earlier fault has left findings: they would be found again")
+    world.settle()
+    assert world.audit(fresh=True) == []
