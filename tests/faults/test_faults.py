@@ -1,4 +1,4 @@
-"""Kills, zombies and rebalances under a small load, on one stack: nothing lost, nothing twice, nothing for ever pending.
+"""Kills, zombies and rebalances under a small load, on one stack: nothing lost, nothing twice, nothing left pending.
 
 Some at a time share a load and an audit. `make faults` plays these and those of the surroundings (network, disks,
 clocks, wire, poison, versions), each by itself, for as long as one likes.

@@ -1,0 +1,43 @@
+{{/* Hooks before an installation and an upgrade. What a job needs comes before it, and goes with it. */}}
+{{- define "onematter.hook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ .weight | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}
+
+{{/* What a job needs besides itself: account, the topics table, a NetworkPolicy. Takes root, component, egress (a list of texts). */}}
+{{- define "onematter.jobParts" -}}
+{{- $name := printf "%s-%s" (include "onematter.fullname" .root) .component -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ $name }}
+  labels: {{- include "onematter.labels" . | nindent 4 }}
+  annotations: {{- include "onematter.hook" (dict "weight" "-10") | nindent 4 }}
+automountServiceAccountToken: false
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ $name }}
+  labels: {{- include "onematter.labels" . | nindent 4 }}
+  annotations: {{- include "onematter.hook" (dict "weight" "-10") | nindent 4 }}
+data:
+  topics.toml: | {{- include "onematter.topicsToml" .root | nindent 4 }}
+{{- if .root.Values.networkPolicy.enabled }}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ $name }}
+  labels: {{- include "onematter.labels" . | nindent 4 }}
+  annotations: {{- include "onematter.hook" (dict "weight" "-10") | nindent 4 }}
+spec:
+  podSelector:
+    matchLabels: {{- include "onematter.selector" . | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  egress:
+    {{- include "onematter.egressDns" .root | nindent 4 }}
+    {{- .egress | nindent 4 }}
+{{- end }}
+{{- end -}}
