@@ -20,11 +20,7 @@ AT_A_TIME = 4
 FAULTS = kills.FAULTS
 GROUPS = [FAULTS[start : start + AT_A_TIME] for start in range(0, len(FAULTS), AT_A_TIME)]
 
-pytestmark = [
-    pytest.mark.timeout(420),
-    # kafka-python does not close the sockets of connections that were refused.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.timeout(420)
 
 
 @pytest.mark.parametrize("faults", GROUPS, ids=lambda faults: ", ".join(fault.name for fault in faults))

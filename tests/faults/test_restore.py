@@ -14,11 +14,7 @@ from tests.tail import forget_refused_connections
 SEED = 5
 MATTERS = 200
 
-pytestmark = [
-    pytest.mark.timeout(400),
-    # kafka-python does not close the sockets of connections that were refused.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

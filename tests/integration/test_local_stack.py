@@ -122,6 +122,8 @@ def test_each_service_is_told_who_and_where_it_is(
         "ONEMATTER_PEERS": json.dumps({"intake": addresses.services["intake"].grpc, "approval-city": city.grpc}),
         "ONEMATTER_ENVIRONMENT": "test",
         "ONEMATTER_TEST_CLOCK": str(tmp_path / "clock"),
+        # Less than what stopping waits before it kills.
+        "ONEMATTER_GRACE_SECONDS": "14",
         "PYTHONUNBUFFERED": "1",
     }
     alone = json.loads((tmp_path / "data" / "supervision" / "environment.json").read_text())
