@@ -15,7 +15,7 @@ import psycopg
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 from psycopg import sql
-from tests.live import Live
+from tests.live import SUBMISSIONS, Live
 from tests.tail import poll
 
 from onematter.local.processes import ManagedProcess, stop_processes
@@ -122,7 +122,7 @@ def refusal_of(call: Any) -> tuple[grpc.StatusCode, str, int]:
 def handed_in(live: Live, matter_ids: set[str]) -> None:
     """Wait until the commands of these matters stand on the topic."""
     live.tail.until(
-        lambda: matter_ids <= {(r.key or b"").decode() for r in live.tail.records["onematter.intake.submissions.v1"]},
+        lambda: matter_ids <= {(r.key or b"").decode(errors="replace") for r in live.tail.records[SUBMISSIONS]},
         "the commands stand on the topic",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import uuid
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def stir(live: Live) -> None:
     """Give the room something to do: a decision on a task that is not there is refused."""
-    live.publish(COMMANDS["city"], live.decision("city", "0" * 32, "02"))
+    live.publish(COMMANDS["city"], live.decision("city", uuid.uuid4().hex, "02"))
 
 
 def test_a_step_that_hangs_turns_liveness_red_until_it_goes_on(live: Live) -> None:

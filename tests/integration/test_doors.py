@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import uuid
 from typing import Any
 
 import grpc
@@ -46,7 +47,7 @@ SERVICES = {
     "notification": "onematter.notification.v1.NotificationService",
     "archive": "onematter.archive.v1.ArchiveService",
 }
-NOBODY = "0" * 32
+NOBODY = uuid.uuid4().hex
 
 
 def outcome_of(live: Live, command: IntakeCommand, value: bytes) -> Any:
