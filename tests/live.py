@@ -114,6 +114,23 @@ def told_by(refused: CommandRefused) -> set[tuple[str, str]]:
     return {(v.field, Reason.Name(v.reason).removeprefix("REASON_")) for v in refused.violations}
 
 
+def three_items(request_id: str, principal: str, amount: float) -> IntakeCommand:
+    """A hand-in of OM-90: three items at three levels, by rule up to a million, by officials above."""
+    actor = Actor(principal=principal, role=ActorRole.ACTOR_ROLE_CLERK)
+    command = IntakeCommand(request_id=request_id, actor=actor)
+    command.matter_id = matter_id_of(principal, request_id)
+    submit = command.submit_matter
+    submit.matter_code, submit.division, submit.channel = "OM-90", DIVISIONS["county"], Channel.CHANNEL_WEB
+    application = submit.application
+    application.facts["amount"].number = amount
+    application.materials.add(
+        material_id="form", digest=hashlib.sha256(b"form").digest(), size_bytes=4, media_type="application/pdf"
+    )
+    application.parties.add(party_id="p1", role=PartyRole.PARTY_ROLE_APPLICANT)
+    seal(command, name="杭州示例智造有限公司")
+    return command
+
+
 class Live:
     """The product, running, and one client of it."""
 
@@ -176,19 +193,7 @@ class Live:
 
     def hand_in(self, amount: float = 5, *, request_id: str = "", principal: str = "") -> IntakeCommand:
         """A hand-in of OM-90: three items at three levels, by rule up to a million, by officials above."""
-        command = IntakeCommand(request_id=request_id or self.new_id())
-        command.actor.CopyFrom(Actor(principal=principal or self.principal, role=ActorRole.ACTOR_ROLE_CLERK))
-        command.matter_id = matter_id_of(command.actor.principal, command.request_id)
-        submit = command.submit_matter
-        submit.matter_code, submit.division, submit.channel = "OM-90", DIVISIONS["county"], Channel.CHANNEL_WEB
-        application = submit.application
-        application.facts["amount"].number = amount
-        application.materials.add(
-            material_id="form", digest=hashlib.sha256(b"form").digest(), size_bytes=4, media_type="application/pdf"
-        )
-        application.parties.add(party_id="p1", role=PartyRole.PARTY_ROLE_APPLICANT)
-        seal(command, name="杭州示例智造有限公司")
-        return command
+        return three_items(request_id or self.new_id(), principal or self.principal, amount)
 
     def official(self, level: str, *, principal: str = "", department: str = "government_services") -> Actor:
         """An official who is competent for OM-90's item of the level."""

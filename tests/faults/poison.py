@@ -154,7 +154,7 @@ def on_events(rng: random.Random, topic: str) -> Iterator[Poison]:
     if topic in JUDGED_WITHOUT_STREAM:
         key = fresh_key(rng)
         headers = forged("supervision", topic, key, 1)
-        yield Poison("a stranger's stream", topic, garbage(rng), key.encode(), PARKED, "did not write", headers)
+        yield Poison("a stranger's stream", topic, garbage(rng), key.encode(), PARKED, "may not write", headers)
 
 
 def in_streams(rng: random.Random, topic: str) -> Iterator[Poison]:

@@ -21,16 +21,14 @@ from tests.live import (
     NUMBERS,
     SUBMISSIONS,
     TASK_EVENTS,
-    matter_id_of,
-    seal,
+    three_items,
 )
 
 from onematter.approval.v1 import approval_service_pb2 as approval
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand, Decision
 from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_service_pb2_grpc import ApprovalServiceStub
-from onematter.common.v1.actor_pb2 import Actor, ActorRole, Channel
-from onematter.common.v1.application_pb2 import PartyRole
+from onematter.common.v1.actor_pb2 import Actor, ActorRole
 from onematter.common.v1.outcome_pb2 import CommandRefused, Outcome
 from onematter.intake.v1 import intake_service_pb2 as intake
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
@@ -133,18 +131,7 @@ class Stories:
 
     def hand_in(self, amount: float, *, request_id: str = "") -> IntakeCommand:
         """A hand-in of OM-90: three items at three levels, by rule up to a million, by officials above."""
-        command = IntakeCommand(request_id=request_id or self._new_id(), actor=self._clerk())
-        command.matter_id = matter_id_of(command.actor.principal, command.request_id)
-        submit = command.submit_matter
-        submit.matter_code, submit.division, submit.channel = "OM-90", DIVISIONS["county"], Channel.CHANNEL_WEB
-        application = submit.application
-        application.facts["amount"].number = amount
-        application.materials.add(
-            material_id="form", digest=hashlib.sha256(b"form").digest(), size_bytes=4, media_type="application/pdf"
-        )
-        application.parties.add(party_id="p1", role=PartyRole.PARTY_ROLE_APPLICANT)
-        seal(command, name="杭州示例智造有限公司")
-        return command
+        return three_items(request_id or self._new_id(), self._principal, amount)
 
     def _new_id(self) -> str:
         return f"{self._principal}-{next(self._numbers)}"

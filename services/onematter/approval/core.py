@@ -41,8 +41,6 @@ from onematter.law.catalogue import Catalogue
 
 __all__ = ["Command", "Core", "FromIntake", "evolve", "react"]
 
-# Of what comes from outside: the longest opinion is 16,000 bytes, the rest is names.
-
 DECIDE: Mapping[str, Handler] = merged(
     people.DECIDE,
     clocks.DECIDE,

@@ -8,6 +8,7 @@ the other.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from onematter.approval.checks import department_of, find
@@ -15,6 +16,7 @@ from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.approval.v1.approval_state_pb2 import TasksState
 from onematter.backbone.metrics import Metrics
 from onematter.backbone.service import Change
+from onematter.contracts.synthetic import DEPARTMENT
 
 # Of a department: tasks that wait, and of them those past the promised and past the legal deadline.
 Waiting = tuple[str, int, int, int]
@@ -28,9 +30,9 @@ class TaskFigures:
         self._level = level
         self._open, self._overdue = metrics["open_tasks"], metrics["overdue_tasks"]
         self._decisions = metrics["decisions_total"]
-        self._departments = set(departments)
+        self._departments = set(departments) - {DEPARTMENT}
         # Looking a child up by its labels costs more than to count.
-        self._children: dict[tuple[str, bool], Any] = {}
+        self._decisions_of = cache(self._looked_up)
 
     def decided(self, change: Change[TasksState, ApprovalEvent]) -> None:
         """Count the decision, if the change is one."""
@@ -39,11 +41,12 @@ class TaskFigures:
             return
         task = find(change.state, event.item_id)
         department = "" if task is None else department_of(task)
-        key = (department, event.task_decided.automatic)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = self._decisions.labels(self._level, department, str(key[1]).lower())
-        child.inc()
+        if department == DEPARTMENT:
+            return
+        self._decisions_of(department, event.task_decided.automatic).inc()
+
+    def _looked_up(self, department: str, automatic: bool) -> Any:
+        return self._decisions.labels(self._level, department, str(automatic).lower())
 
     def waiting(self, rows: Iterable[Waiting]) -> None:
         """Set what waits now; a department that is not among the rows has nothing."""

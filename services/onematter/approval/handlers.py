@@ -1,8 +1,7 @@
 """Which message leads to which command, and the aggregate that the unit of work runs.
 
 Rule 1: a record is a command only on the deployment's own commands topic.
-Rule 2: a record in a stream is intake's, and counts only from a deployment that the topics table lets write
-there. One without a writer comes from outside.
+Rule 2: a record in a stream is intake's; one without a writer comes from outside.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from onematter.law.catalogue import Catalogue
 def command_from(commands: Topic, record: Record) -> Command | None:
     """Return the command that a record leads to; None for another topic than `commands`.
 
-    Raises Undecodable when it is no ApprovalCommand of a matter or not from who may write it, UnknownType
-    when it asks for something that this version does not know. One that asks for nothing is left to be refused.
+    Raises Undecodable when it is no ApprovalCommand of a matter, UnknownType when it asks for something that this version
+    does not know. One that asks for nothing is left to be refused.
     """
     if record.topic != commands.name:
         return None
@@ -44,8 +43,6 @@ def command_from(commands: Topic, record: Record) -> Command | None:
         raise UnknownType("an ApprovalCommand without a command that this version knows")
     if not record.writer:
         return command
-    if record.writer not in commands.writers:
-        raise Undecodable("a stream of a deployment that may not write to this topic")
     if command.matter_id != record.key:
         raise Undecodable("a command in a stream, under the key of another matter")
     return FromIntake(command)

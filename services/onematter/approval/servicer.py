@@ -28,7 +28,6 @@ from onematter.approval.v1.approval_service_pb2_grpc import (
 from onematter.approval.v1.approval_state_pb2 import TasksState, TaskState
 from onematter.backbone import errors
 from onematter.backbone.doors import Doors, Queries, abort_invalid, abort_not_found, as_of
-from onematter.backbone.ports import Unavailable
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.outcome_pb2 import Outcome, Reason
 from onematter.contracts.times import unix_ms
@@ -151,10 +150,6 @@ class ApprovalServicer(ApprovalServiceServicer):
         )
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
         for outcome in outcomes:
-            if isinstance(outcome, errors.Exhausted):
-                await errors.abort_exhausted(context, outcome)
-            if isinstance(outcome, Unavailable):
-                await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(outcome), 2)
             if isinstance(outcome, TimeoutError):
                 await errors.abort(
                     context,

@@ -143,7 +143,10 @@ class Doors:
     async def ask(
         self, topic: str, key: str, message: Message, *, principal: str, request_id: str, context: Any
     ) -> Outcome:
-        """The command's outcome. Ends the call itself on a refusal and on every trouble (see backbone.errors)."""
+        """The command's outcome. Ends the call on a refusal, and when there is none in time (see backbone.errors).
+
+        Raises Exhausted and Unavailable, which the edge tells.
+        """
         try:
             if self._table.topics[topic].kind == "submissions" and self._paused():
                 raise Exhausted(
@@ -159,10 +162,6 @@ class Doors:
                 context, grpc.StatusCode.DEADLINE_EXCEEDED,
                 "no outcome yet; the command may stand: ask again with the same request_id",
             )  # fmt: skip
-        except Exhausted as error:
-            await errors.abort_exhausted(context, error)
-        except Unavailable as error:
-            await errors.abort_retry(context, grpc.StatusCode.UNAVAILABLE, str(error), 2, "DEPENDENCY_AWAY")
         if outcome.HasField("refused"):
             await errors.abort_refused(context, outcome.refused)
         return outcome

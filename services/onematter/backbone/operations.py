@@ -198,7 +198,7 @@ class OperationsServicer(rpc.OperationsServiceServicer):
             (actor.principal, asked.request_id),
         )
         if known != digest:
-            await abort_refused(context, refuse(_name(kind), "request_id", Reason.REASON_REQUEST_ID_REUSED))
+            await abort_refused(context, refuse(NAMES[kind], "request_id", Reason.REASON_REQUEST_ID_REUSED))
 
     async def _ended(self, request: Any, context: Any) -> pb.Operation:
         """The operation when the lane's owner has carried it out; ends the call at its deadline."""
@@ -224,19 +224,12 @@ class OperationsServicer(rpc.OperationsServiceServicer):
 
 def malformed(kind: pb.OperationKind, asked: Any, partitions: int) -> CommandRefused | None:
     """Every rule of form that a request breaks, and whether its actor may ask."""
-    refusal = Refusal(_name(kind))
-    for field, text, limit in (
-        ("request_id", asked.request_id, MAX_REQUEST_ID_LENGTH),
-        ("actor.principal", asked.actor.principal, MAX_PRINCIPAL_LENGTH),
-        ("reason", asked.reason, MAX_OPERATION_REASON_LENGTH),
-        *([("matter_id", asked.matter_id, MAX_MATTER_ID_LENGTH)] if isinstance(asked, pb.RetryMatterRequest) else []),
-    ):
-        if not text.strip():
-            refusal.add(field, Reason.REASON_FIELD_MISSING)
-        elif len(text) > limit:
-            refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
-        elif "\0" in text:
-            refusal.add(field, Reason.REASON_FIELD_MALFORMED)
+    refusal = Refusal(NAMES[kind])
+    refusal.check_text("request_id", asked.request_id, MAX_REQUEST_ID_LENGTH)
+    refusal.check_text("actor.principal", asked.actor.principal, MAX_PRINCIPAL_LENGTH)
+    refusal.check_text("reason", asked.reason, MAX_OPERATION_REASON_LENGTH)
+    if isinstance(asked, pb.RetryMatterRequest):
+        refusal.check_text("matter_id", asked.matter_id, MAX_MATTER_ID_LENGTH)
     if asked.actor.role not in _ALLOWED:
         allowed = ", ".join(ActorRole.Name(role).removeprefix("ACTOR_ROLE_") for role in _ALLOWED)
         refusal.add("actor.role", Reason.REASON_ROLE_NOT_ALLOWED, {"allowed": allowed})
@@ -247,10 +240,6 @@ def malformed(kind: pb.OperationKind, asked: Any, partitions: int) -> CommandRef
         elif "\0" in place.topic or place.offset < 0 or not 0 <= place.partition < partitions:
             refusal.add("record", Reason.REASON_FIELD_MALFORMED)
     return refusal.outcome() if refusal else None
-
-
-def _name(kind: pb.OperationKind) -> str:
-    return NAMES[kind]
 
 
 def _page_size(asked: int) -> int:

@@ -19,14 +19,6 @@ def malformed_request(command: Any, size_bytes: int) -> CommandRefused | None:
     refusal = Refusal(name_of(command))
     if size_bytes > MAX_COMMAND_BYTES:
         refusal.add("", Reason.REASON_COMMAND_TOO_LARGE, {"max_bytes": str(MAX_COMMAND_BYTES)})
-    for field, text, limit in (
-        ("request_id", command.request_id, MAX_REQUEST_ID_LENGTH),
-        ("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH),
-    ):
-        if not text:
-            refusal.add(field, Reason.REASON_FIELD_MISSING)
-        elif len(text) > limit:
-            refusal.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
-        elif "\0" in text:
-            refusal.add(field, Reason.REASON_FIELD_MALFORMED)
+    refusal.check_text("request_id", command.request_id, MAX_REQUEST_ID_LENGTH)
+    refusal.check_text("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH)
     return refusal.outcome() if refusal else None

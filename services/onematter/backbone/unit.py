@@ -6,11 +6,12 @@ Rule 1 (keys): a command from outside on the wrong partition, or under another k
 never handled.
 Rule 2 (streams): of a stream only the next record is taken in; duplicates are dropped, a changed one is an alarm, a gap
 parks.
-Rule 3 (refusals are outcomes): what comes from outside has exactly one kept outcome, published when it is a refusal.
-Rule 4 (one cause, one event): the event is the fact of the step; commands and timers follow from it.
-Rule 5 (parking): a parked stream takes in nothing behind its first parked record; other streams go on.
-Rule 6 (restore): an answer to what is not sent again yet waits until it is.
-Rule 7 (sizes): what could not be produced is never committed.
+Rule 3 (writers): a stream counts only from a deployment that the topics table lets write to its topic.
+Rule 4 (refusals are outcomes): what comes from outside has exactly one kept outcome, published when it is a refusal.
+Rule 5 (one cause, one event): the event is the fact of the step; commands and timers follow from it.
+Rule 6 (parking): a parked stream takes in nothing behind its first parked record; other streams go on.
+Rule 7 (restore): an answer to what is not sent again yet waits until it is.
+Rule 8 (sizes): what could not be produced is never committed.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class UnitOfWork(Generic[S, C, E]):
         self.events_topic = table.events_topic(deployment)
         self.dead_letters = table.dead_letters(table.deployments[deployment].service)
         self.owned = frozenset(t.name for t in table.topics.values() if t.owner == deployment)
+        self._writers = {topic.name: table.writers_of(topic) for topic in table.topics.values()}
         self._finisher = Finisher(table.max_message_bytes)
         self.type_of = self._finisher.type_of
         self._system = Actor(principal=deployment, role=ActorRole.ACTOR_ROLE_SYSTEM)
@@ -60,6 +62,8 @@ class UnitOfWork(Generic[S, C, E]):
         Raises UnknownType for an owner, which parks it; an observer passes over it.
         """
         try:
+            if record.writer and record.writer not in self._writers.get(record.topic, ()):
+                raise Undecodable("a stream of a deployment that may not write to this topic")
             command = self.aggregate.command_from(record)
         except Undecodable as error:
             if record.writer and record.key:

@@ -15,15 +15,15 @@ from typing import Any
 from onematter.approval.v1.approval_state_pb2 import TaskState
 from onematter.archive.v1.archive_service_pb2 import CaseFile
 from onematter.backbone.v1.operations_service_pb2 import DeadLetter, DeadLetterStatus
-from onematter.client.explaining_items import explain_item, explain_sharing, is_called_again, short
-from onematter.client.findings import Finding, Words, find, last_day, listed, when
+from onematter.client.explaining_items import explain_item, explain_sharing, is_called_again
+from onematter.client.findings import Finding, Words, find, last_day, listed, place_text, short, when
 from onematter.exchange.v1.exchange_state_pb2 import SharingRequest
 from onematter.intake.v1.intake_events_pb2 import AcceptanceRefused, MatterCompleted, MatterEvent, MatterOutcome
 from onematter.intake.v1.intake_service_pb2 import MatterView
 from onematter.intake.v1.intake_state_pb2 import MatterStatus
 from onematter.notification.v1.notification_state_pb2 import NoticeState, NoticeStatus
 
-__all__ = ["Sources", "explain", "is_called_again", "place_text"]
+__all__ = ["Sources", "explain", "is_called_again"]
 
 _PARKED = DeadLetterStatus.DEAD_LETTER_STATUS_PARKED
 
@@ -114,7 +114,7 @@ def _letters(sources: Sources, words: Words) -> Iterator[Finding]:
 
 def _letter(code: str, deployment: str, waiting: Sequence[DeadLetter], words: Words) -> Finding:
     first = next((letter for letter in waiting if letter.first), waiting[0])
-    place = place_text(first)
+    place = place_text(first.record)
     values = {
         "deployment": deployment, "place": place, "reason": first.reason, "since": when(first.received),
         "behind": len(waiting) - 1,
@@ -122,11 +122,6 @@ def _letter(code: str, deployment: str, waiting: Sequence[DeadLetter], words: Wo
     parked = code == "RECORD_PARKED"
     command = f"onematter dead-letters {'replay' if parked else 'show'} {place} --service {deployment}"
     return find(words, code, values, command=command + (" --reason …" if parked else ""))
-
-
-def place_text(letter: DeadLetter) -> str:
-    """TOPIC/PARTITION/OFFSET."""
-    return f"{letter.record.topic}/{letter.record.partition}/{letter.record.offset}"
 
 
 def _notices(sources: Sources, words: Words) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from onematter.approval.v1.approval_state_pb2 import TaskState, TaskStatus
-from onematter.client.findings import Finding, Words, find, last_day, listed, when
+from onematter.client.findings import Finding, Words, find, last_day, listed, short, when
 from onematter.common.v1.period_pb2 import SuspensionReason
 from onematter.exchange.v1.exchange_events_pb2 import DelayCause
 from onematter.exchange.v1.exchange_state_pb2 import SharingRequest, SharingStatus
@@ -116,10 +116,3 @@ def explain_sharing(matter_id: str, requests: Sequence[SharingRequest], words: W
         again = is_called_again(one)
         command = f"onematter matter retry {matter_id} --reason …" if again else ""
         yield find(words, "SHARING_DELAYED" if again else "SHARING_ASKED", values, command=command, facts=facts)
-
-
-def short(enum: Any, number: int) -> str:
-    """An enum's value by its name without the enum's; a number of tomorrow as it is."""
-    known = enum.DESCRIPTOR.values_by_number.get(number)
-    zero: str = enum.DESCRIPTOR.values_by_number[0].name
-    return known.name.removeprefix(zero.removesuffix("UNSPECIFIED")) if known is not None else str(number)

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from onematter.backbone.v1.operations_service_pb2 import RecordPlace
 from onematter.client.finding_texts import FINDING_TEXTS, NOBODY, WHO
 from onematter.contracts.times import unix_ms
 from onematter.law.calendar import CHINA_OFFSET_MS, legal_date
 
-_CHINA = timezone(timedelta(milliseconds=CHINA_OFFSET_MS))
+CHINA = timezone(timedelta(milliseconds=CHINA_OFFSET_MS))
 
 
 class Words(Protocol):
@@ -91,12 +92,24 @@ def when(timestamp: Timestamp) -> str:
     """A time in China, to the minute; empty for none."""
     if not timestamp.seconds:
         return ""
-    return f"{datetime.fromtimestamp(unix_ms(timestamp) / 1000, _CHINA):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromtimestamp(unix_ms(timestamp) / 1000, CHINA):%Y-%m-%d %H:%M}"
 
 
 def last_day(deadline: Timestamp) -> str:
-    """The last China day of a deadline, which is that day's 24:00; empty for none."""
+    """The China day that ends with a deadline, which is that day's 24:00; empty for none."""
     return legal_date(unix_ms(deadline) - 1).isoformat() if deadline.seconds else ""
+
+
+def place_text(place: RecordPlace) -> str:
+    """TOPIC/PARTITION/OFFSET, as a person writes it."""
+    return f"{place.topic}/{place.partition}/{place.offset}"
+
+
+def short(enum: Any, number: int) -> str:
+    """An enum's value by its name without the enum's; a number of tomorrow as it is."""
+    known = enum.DESCRIPTOR.values_by_number.get(number)
+    zero: str = enum.DESCRIPTOR.values_by_number[0].name
+    return known.name.removeprefix(zero.removesuffix("UNSPECIFIED")) if known is not None else str(number)
 
 
 def listed(names: Sequence[str], words: Words) -> str:

@@ -87,6 +87,15 @@ class Refusal:
         """Note that `field` breaks the rule that `reason` names."""
         self.violations.append(Violation(field=field, reason=reason, parameters=parameters or {}))
 
+    def check_text(self, field: str, text: str, limit: int) -> None:
+        """Note a text that is missing, longer than `limit` characters, or that a database cannot keep."""
+        if not text.strip():
+            self.add(field, Reason.REASON_FIELD_MISSING)
+        elif len(text) > limit:
+            self.add(field, Reason.REASON_FIELD_TOO_LONG, {"limit": str(limit)})
+        elif "\0" in text:
+            self.add(field, Reason.REASON_FIELD_MALFORMED, {"rule": "no NUL character"})
+
     def __bool__(self) -> bool:
         return bool(self.violations)
 

@@ -74,6 +74,10 @@ class TopicTable:
         """Names of the topics of a kind that `deployment` owns."""
         return tuple(t.name for t in self.topics.values() if t.owner == deployment and t.kind == kind)
 
+    def writers_of(self, topic: Topic) -> frozenset[str]:
+        """The deployments that may write streams to a topic: events are their owner's alone; clients have no streams."""
+        return frozenset({topic.owner} if topic.kind == "events" else topic.writers) & self.deployments.keys()
+
     def events_topic(self, deployment: str) -> str:
         """The one events topic that `deployment` writes."""
         (name,) = self.owned_by(deployment, "events")

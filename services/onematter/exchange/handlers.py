@@ -1,6 +1,6 @@
 """Which message leads to which command, and the aggregate that the unit of work runs.
 
-Rule 1: a record in a stream is intake's, and counts only from a deployment that the topics table lets write there.
+Rule 1: a record in a stream is intake's.
 Rule 2: what has no writer is an answer that the exchange recorded itself; `core` refuses everything else.
 """
 
@@ -27,8 +27,8 @@ _FROM_INTAKE = frozenset({"resolve_materials", "stop_resolving"})
 def command_from(commands: Topic, record: Record) -> Command | None:
     """Return the command that a record leads to; None for another topic than `commands`.
 
-    Raises Undecodable when it is no ExchangeCommand of a matter or not from who may write it, UnknownType when it asks
-    for something that this version does not know. One that asks for nothing is left to be refused.
+    Raises Undecodable when it is no ExchangeCommand of a matter, or in a stream not one of intake's; UnknownType when it
+    asks for something that this version does not know. One that asks for nothing is left to be refused.
     """
     if record.topic != commands.name:
         return None
@@ -43,8 +43,8 @@ def command_from(commands: Topic, record: Record) -> Command | None:
         raise UnknownType("an ExchangeCommand without a command that this version knows")
     if not record.writer:
         return command
-    if record.writer not in commands.writers or kind not in _FROM_INTAKE:
-        raise Undecodable("a stream of a deployment that may not write this to this topic")
+    if kind not in _FROM_INTAKE:
+        raise Undecodable("a command that no deployment gives")
     if command.matter_id != record.key:
         raise Undecodable("a command in a stream, under the key of another matter")
     return FromIntake(command)

@@ -31,6 +31,7 @@ from onematter.common.v1.outcome_pb2 import Violation as ToldViolation
 from onematter.contracts import keys
 from onematter.contracts.aggregate import Refusal
 from onematter.contracts.limits import MAX_PRINCIPAL_LENGTH, MAX_REQUEST_ID_LENGTH
+from onematter.contracts.synthetic import is_synthetic
 from onematter.intake.cross_region import check_mode
 from onematter.intake.fields import absent_or_malformed, label, too_long
 from onematter.intake.plans import Plans, Prepared, Unserved
@@ -67,6 +68,7 @@ _IDENTIFIER_CHECKS: dict[int, Callable[[str], str | None]] = {
 _CHANNELS = frozenset(Channel.values()) - {Channel.CHANNEL_UNSPECIFIED}
 _APPLICANT = PartyRole.PARTY_ROLE_APPLICANT
 _PARTY_ROLES = frozenset(PartyRole.values()) - {PartyRole.PARTY_ROLE_UNSPECIFIED}
+_OPERATORS = frozenset({ActorRole.ACTOR_ROLE_OPERATOR})
 _FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PERSONAL_DATA = "application.personal_data"
 
@@ -99,6 +101,8 @@ def check_submission(
         matter_type = None
         refusal.add("submit_matter.matter_code", Reason.REASON_MATTER_TYPE_UNKNOWN)
     if matter_type is not None:
+        if is_synthetic(matter_type.code):
+            check_role(command, _OPERATORS, refusal)
         if submit.delivery:
             check_delivery(submit, matter_type, refusal)
         if has_divisions and (received or submit.cross_region):
@@ -118,14 +122,8 @@ def told(refusal: Refusal) -> CommandRefused:
 
 def check_sender(command: IntakeCommand, refusal: Refusal) -> None:
     """Note what is wrong with request_id and principal."""
-    for field, text, limit in (
-        ("request_id", command.request_id, MAX_REQUEST_ID_LENGTH),
-        ("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH),
-    ):
-        if not text:
-            refusal.add(field, Reason.REASON_FIELD_MISSING)
-        elif len(text) > limit:
-            too_long(refusal, field, limit)
+    refusal.check_text("request_id", command.request_id, MAX_REQUEST_ID_LENGTH)
+    refusal.check_text("actor.principal", command.actor.principal, MAX_PRINCIPAL_LENGTH)
 
 
 def check_division(field: str, division: str, refusal: Refusal) -> bool:

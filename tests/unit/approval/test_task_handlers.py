@@ -55,11 +55,6 @@ def test_an_alien_or_truncated_record_is_undecodable(value: bytes) -> None:
         command_from(TOPIC, record(value))
 
 
-def test_a_stream_of_a_deployment_that_may_not_write_here_is_undecodable() -> None:
-    with pytest.raises(Undecodable, match="may not write"):
-        command_from(TOPIC, inside(open_task().command.SerializeToString(), b"notification"))
-
-
 def test_a_command_of_a_stream_under_another_key_is_undecodable() -> None:
     with pytest.raises(Undecodable, match="another matter"):
         command_from(TOPIC, inside(open_task().command.SerializeToString(), key="another"))

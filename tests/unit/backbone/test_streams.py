@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.simulation.bench import MATTER, OTHER, Bench, open_task, order, recall_task
-from tests.simulation.cores import BACK, BACK_COMMANDS, FRONT
+from tests.simulation.cores import BACK, BACK_COMMANDS, BACK_EVENTS, FRONT
 
+from onematter.approval.v1.approval_events_pb2 import ApprovalEvent
 from onematter.backbone import ledger as books
 from onematter.backbone.ledger import Verdict
 from onematter.backbone.records import Record, read
@@ -79,12 +81,26 @@ def test_duplicates_of_what_waits_behind_a_gap_have_no_effect() -> None:
     assert bench.parked() == []
 
 
-def test_streams_of_two_writers_on_one_topic_are_two() -> None:
+@pytest.mark.parametrize("stranger", ["another", BACK, "clients"])
+def test_a_stream_of_who_may_not_write_there_is_parked_and_the_writers_own_goes_on(stranger: str) -> None:
     bench = Bench(BACK)
     order(bench, 1, FIRST)
-    bench.put(BACK_COMMANDS, MATTER, SECOND, of=("another", 1))
+    bench.put(BACK_COMMANDS, MATTER, SECOND, of=(stranger, 1))
+    order(bench, 2, THIRD)
     bench.run()
-    assert len(bench.events(MATTER)) == 2
+    assert bench.kinds(MATTER) == ["task_opened", "task_recalled"]
+    ((reason, _sequence),) = bench.parked()
+    assert reason.endswith("may not write to this topic")
+    assert bench.letters() == [reason]
+
+
+@pytest.mark.parametrize("stranger", [BACK, "another"])
+def test_what_the_owner_of_an_events_topic_did_not_write_is_parked(stranger: str) -> None:
+    bench = Bench(FRONT)
+    bench.put(BACK_EVENTS, MATTER, ApprovalEvent(matter_id=MATTER, item_id="01").SerializeToString(), of=(stranger, 1))
+    bench.run()
+    forbidden = [reason for reason, _sequence in bench.parked() if "may not write" in reason]
+    assert len(forbidden) == (0 if stranger == BACK else 1)
 
 
 def record(sequence: int, value: bytes = b"v") -> Record:

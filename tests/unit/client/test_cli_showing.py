@@ -17,6 +17,7 @@ from onematter.archive.v1.archive_service_pb2 import AccountableTime, Office
 from onematter.client.cli import labels
 from onematter.client.cli.app import App
 from onematter.client.cli.showing import view_table
+from onematter.client.findings import last_day
 from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.period_pb2 import Deadlines, SuspensionReason
 from onematter.intake.v1.intake_commands_pb2 import DeliveryWay, TripCause
@@ -225,6 +226,6 @@ def test_every_value_of_the_contract_has_a_word(language: str) -> None:
 
 
 def test_the_last_day_of_a_deadline_does_not_depend_on_the_zone() -> None:
-    assert labels.last_day(end_of(date(2026, 12, 31))) == "2026-12-31"
-    assert labels.last_day(Timestamp()) == ""
+    assert last_day(end_of(date(2026, 12, 31))) == "2026-12-31"
+    assert last_day(Timestamp()) == ""
     assert end_of(date(2026, 12, 31)).seconds == int(datetime(2026, 12, 31, 16, tzinfo=UTC).timestamp())

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -24,6 +23,7 @@ from onematter.client.cli.app import App, as_document, common, grid, row
 from onematter.client.cli.options import Sender, repeatable, sending
 from onematter.client.cli.usage import Usage
 from onematter.client.errors import DeadlineExceeded, Invalid, NotFound, OneMatterError, Unavailable
+from onematter.client.findings import place_text, short
 from onematter.client.messages import actor_of, checked_id
 from onematter.contracts.topics import table
 
@@ -40,6 +40,10 @@ _SERVICE = click.option(
     type=click.Choice([d.name for d in table().deployments.values() if d.service != "supervision"]),
     help="Only this deployment, as intake or approval-city.  [default: all that are known]",
 )  # fmt: skip
+_ROLE = click.option(
+    "--role", type=click.Choice(("operator", "supervisor")), default="operator", show_default=True,
+    help="As what you act.",
+)  # fmt: skip
 _LIMIT = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="At most so many."
 )
@@ -54,24 +58,11 @@ def dead_letters() -> None:
     """
 
 
-def _changing(command: F) -> F:
-    """Give a command what every change says: who, why, and --yes. It gets the app, a `sender`, `role` and `reason`."""
-
-    @click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the log. No personal data.")
-    @click.option(
-        "--role", type=click.Choice(("operator", "supervisor")), default="operator", show_default=True,
-        help="As what you act.",
-    )  # fmt: skip
-    @click.option("--yes", is_flag=True, help="Do not ask.")
-    @_SERVICE
-    @sending
-    @common
-    @click.pass_obj
-    @wraps(command)
-    def changing(*arguments: Any, **options: Any) -> Any:
-        return command(*arguments, **options)
-
-    return changing  # type: ignore[return-value]
+def changing(command: F) -> F:
+    """Give a command what every change says: who, why, and --yes. It gets a `sender`, `role`, `reason` and `yes`."""
+    reason = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the log. No personal data.")
+    yes = click.option("--yes", is_flag=True, help="Do not ask.")
+    return reason(_ROLE(yes(sending(common(command)))))  # type: ignore[return-value]
 
 
 def place_of(text: str) -> pb.RecordPlace:
@@ -86,11 +77,6 @@ def place_of(text: str) -> pb.RecordPlace:
     if int(partition) >= 1 << 31 or int(offset) >= 1 << 63:
         raise Invalid("PLACE: a number is out of range", "PLACE：数字超出范围")
     return pb.RecordPlace(topic=topic, partition=int(partition), offset=int(offset))
-
-
-def shown_place(place: pb.RecordPlace) -> str:
-    """A place as a person writes it."""
-    return f"{place.topic}/{place.partition}/{place.offset}"
 
 
 def letters_of(
@@ -157,7 +143,7 @@ def list_letters(
             status, received = operating_labels.letter(letter, app), labels.when(letter.received)
             stream = f"{letter.position.writer or '-'} {letter.position.sequence or '-'}"
             for line in (
-                f"{name}  {shown_place(letter.record)}  {status}",
+                f"{name}  {place_text(letter.record)}  {status}",
                 f"    {letter.matter_id or '-'}  {stream}  {received}  {letter.reason}",
             ):
                 out.print(line, soft_wrap=True, markup=False)
@@ -181,8 +167,8 @@ def letter_document(letter: pb.DeadLetter) -> dict[str, Any]:
     """A dead letter as JSON: its digest in hexadecimal, its status by its short name."""
     document = as_document(letter)
     document["digest"] = letter.digest.hex()
-    document["place"] = shown_place(letter.record)
-    document["status"] = operating_labels.short(pb.DeadLetterStatus, letter.status)
+    document["place"] = place_text(letter.record)
+    document["status"] = short(pb.DeadLetterStatus, letter.status).lower()
     return document
 
 
@@ -196,8 +182,8 @@ def find_letter(services: Services, deployment: str | None, place: pb.RecordPlac
             continue
     if not found:
         raise NotFound(
-            f"no dead letter at {shown_place(place)}; see `onematter dead-letters list`",
-            f"{shown_place(place)} 处没有死信；请用 onematter dead-letters list 查看",
+            f"no dead letter at {place_text(place)}; see `onematter dead-letters list`",
+            f"{place_text(place)} 处没有死信；请用 onematter dead-letters list 查看",
         )
     if len(found) > 1:
         names = ", ".join(name for name, _ in found)
@@ -214,7 +200,7 @@ def find_letter(services: Services, deployment: str | None, place: pb.RecordPlac
 @click.option("--raw", "raw", metavar="FILE", type=click.Path(dir_okay=False), default=None,
               help="Write the record's bytes to FILE as well; needs --reason, and stands in the log.")  # fmt: skip
 @click.option("--reason", default="", metavar="TEXT", help="Why the bytes are read.")
-@click.option("--role", type=click.Choice(("operator", "supervisor")), default="operator", show_default=True)
+@_ROLE
 @sending
 @common
 @click.pass_obj
@@ -243,7 +229,7 @@ def show_letter(
         made = grid("", "")
         told = [
             (app.words("服务", "service"), name),
-            (app.words("位置", "place"), shown_place(letter.record)),
+            (app.words("位置", "place"), place_text(letter.record)),
             (app.words("状态", "status"), operating_labels.letter(letter, app)),
             (app.words("原因", "reason"), letter.reason),
             (app.words("办件标识", "matter id"), letter.matter_id or "-"),
@@ -286,7 +272,9 @@ def _write(path: str, shown: pb.GetDeadLetterResponse) -> None:
 
 @dead_letters.command("replay")
 @click.argument("place", metavar="PLACE")
-@_changing
+@_SERVICE
+@changing
+@click.pass_obj
 def replay_letter(app: App, sender: Sender, **given: Any) -> None:
     """Hand a parked stream to its service again, in order, from its first record on, which PLACE names.
 
@@ -297,7 +285,9 @@ def replay_letter(app: App, sender: Sender, **given: Any) -> None:
 
 @dead_letters.command("drop")
 @click.argument("place", metavar="PLACE")
-@_changing
+@_SERVICE
+@changing
+@click.pass_obj
 def drop_letter(app: App, sender: Sender, **given: Any) -> None:
     """Give up the record at PLACE, for good, and replay what waits behind it. This cannot be undone."""
     _change(app, sender, pb.DropDeadLetterRequest, Services.drop_dead_letter, **given)
@@ -321,7 +311,7 @@ def _change(
     drops = kind is pb.DropDeadLetterRequest
     with app.services() as services:
         name, shown = find_letter(services, deployment, where)
-        what = f"{name}  {shown_place(where)}  {shown.dead_letter.reason}"
+        what = f"{name}  {place_text(where)}  {shown.dead_letter.reason}"
         asked = ("放弃这条记录？此操作不能撤销", "Give up this record, for good?") if drops else ("重放？", "Replay?")
         confirm(app, yes, f"{what}\n{app.words(*asked)}")
         try:
@@ -344,8 +334,8 @@ def tell(app: App, deployment: str, operation: pb.Operation) -> None:
 def operation_document(deployment: str, operation: pb.Operation) -> dict[str, Any]:
     """An operation as JSON, kind and status by their short names."""
     document = as_document(operation)
-    document["kind"] = operating_labels.short(pb.OperationKind, operation.kind)
-    document["status"] = operating_labels.short(pb.OperationStatus, operation.status)
+    document["kind"] = short(pb.OperationKind, operation.kind).lower()
+    document["status"] = short(pb.OperationStatus, operation.status).lower()
     return {"deployment": deployment, **document}
 
 
@@ -373,7 +363,7 @@ def show_log(app: App, deployment: str | None, matter_id: str, limit: int) -> No
 
     def show(out: Console) -> None:
         for name, one in found[:limit]:
-            about = shown_place(one.record) if one.HasField("record") else one.matter_id
+            about = place_text(one.record) if one.HasField("record") else one.matter_id
             kind, outcome = operating_labels.kind(one.kind, app), operating_labels.outcome(one, app)
             for line in (
                 f"{labels.when(one.asked)}  {name}  {kind}  {about}",

@@ -20,11 +20,11 @@ from onematter.client import explaining
 from onematter.client.channel import Services
 from onematter.client.cli import labels, operating_labels
 from onematter.client.cli.app import App, common, grid, matter_id_argument, row
-from onematter.client.cli.dead_letters import confirm, letters_of, operation_document, shown_place
-from onematter.client.cli.options import Sender, repeatable, sending
+from onematter.client.cli.dead_letters import changing, confirm, letters_of, operation_document
+from onematter.client.cli.options import Sender, repeatable
 from onematter.client.errors import DeadlineExceeded, Invalid, NotFound, OneMatterError, Refused, Unavailable
 from onematter.client.explaining import Sources
-from onematter.client.findings import Finding, Words, next_step
+from onematter.client.findings import Finding, Words, next_step, place_text
 from onematter.client.messages import actor_of, checked_id
 from onematter.common.v1.outcome_pb2 import Reason, Violation
 from onematter.contracts.topics import table
@@ -184,11 +184,7 @@ def _show(out: Console, app: App, sources: Sources, found: list[Finding], words:
 
 @matter.command("retry")
 @matter_id_argument
-@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the log. No personal data.")
-@click.option("--role", type=click.Choice(("operator", "supervisor")), default="operator", show_default=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@sending
-@common
+@changing
 @click.pass_context
 def retry(context: click.Context, matter_id: str, sender: Sender, reason: str, role: str, yes: bool) -> None:
     """Try at once what of a matter waits to be tried again: parked streams, notices, calls to a data platform.
@@ -205,7 +201,7 @@ def retry(context: click.Context, matter_id: str, sender: Sender, reason: str, r
         if not wanted:
             words = AppWords(app, services, sources)
             raise NothingToRetry([one for one in explaining.explain(sources, words) if one.next], words)
-        told = "\n".join(f"{deployment}  {shown_place(place) if place else own_id}" for deployment, place in wanted)
+        told = "\n".join(f"{deployment}  {place_text(place) if place else own_id}" for deployment, place in wanted)
         confirm(app, yes, f"{told}\n{app.words('现在重试？', 'Try again now?')}")
         done: list[tuple[str, pb.Operation | Refused]] = []
         for deployment, place in wanted:
@@ -253,7 +249,7 @@ def _try(
 
 def _part_of(request_id: str, deployment: str, place: pb.RecordPlace | None) -> str:
     """The id of a part of a request: the same at every repetition of the whole."""
-    part = f"{request_id}|{deployment}|{shown_place(place) if place is not None else ''}"
+    part = f"{request_id}|{deployment}|{place_text(place) if place is not None else ''}"
     return hashlib.sha256(part.encode()).hexdigest()[:32]
 
 
@@ -281,7 +277,7 @@ def _tell(app: App, matter_id: str, done: list[tuple[str, pb.Operation | Refused
             if isinstance(one, Refused):
                 row(made, deployment, matter_id, one.said(app.language))
             else:
-                about = shown_place(one.record) if one.HasField("record") else matter_id
+                about = place_text(one.record) if one.HasField("record") else matter_id
                 row(made, deployment, about, operating_labels.outcome(one, app))
         out.print(made)
 

@@ -6,7 +6,7 @@ Times are told in China's zone, as days and deadlines are: an acceptance never s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from onematter.approval.v1.approval_state_pb2 import TaskState, TaskStatus
 from onematter.archive.v1.archive_service_pb2 import AccountableTime
 from onematter.client.cli.app import App
+from onematter.client.findings import CHINA
 from onematter.common.v1.actor_pb2 import Level
 from onematter.common.v1.period_pb2 import SuspensionReason
 from onematter.contracts.times import unix_ms
@@ -21,11 +22,9 @@ from onematter.intake.v1.intake_commands_pb2 import DeliveryWay, TripCause
 from onematter.intake.v1.intake_events_pb2 import AcceptedBy, ItemOutcome, MatterOutcome
 from onematter.intake.v1.intake_service_pb2 import MatterView
 from onematter.intake.v1.intake_state_pb2 import ItemState, ItemStatus, MatterStatus
-from onematter.law.calendar import CHINA_OFFSET_MS, legal_date
 from onematter.notification.v1.notification_events_pb2 import NoticeKind
 from onematter.notification.v1.notification_state_pb2 import NoticeStatus
 
-CHINA = timezone(timedelta(milliseconds=CHINA_OFFSET_MS))
 _LEVEL = {
     Level.LEVEL_NATIONAL: ("国家", "nation"),
     Level.LEVEL_PROVINCE: ("省", "province"),
@@ -204,11 +203,6 @@ def when(timestamp: Timestamp) -> str:
     if not timestamp.seconds:
         return "-"
     return f"{datetime.fromtimestamp(unix_ms(timestamp) / 1000, CHINA):%Y-%m-%d %H:%M:%S}"
-
-
-def last_day(deadline: Timestamp) -> str:
-    """The China day that ends with a deadline, which is that day's 24:00; empty for none."""
-    return legal_date(unix_ms(deadline) - 1).isoformat() if deadline.seconds else ""
 
 
 def day(timestamp: Timestamp) -> str:

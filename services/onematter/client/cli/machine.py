@@ -26,6 +26,12 @@ def local_module(name: str) -> ModuleType:
     return extra_module(f"local.{name}", EXTRA)
 
 
+def _no_stack(home: Any) -> NotFound:
+    return NotFound(
+        f"no stack runs in {home}; start one with `onematter up`", f"{home} 没有在运行的服务；请先运行 onematter up"
+    )
+
+
 def _load(home: Any) -> Any:
     local, errors = local_module("stack"), local_module("errors")
     try:
@@ -33,9 +39,7 @@ def _load(home: Any) -> Any:
     except errors.LocalError as error:
         raise Unavailable(str(error)) from None
     if found is None:
-        raise NotFound(
-            f"no stack runs in {home}; start one with `onematter up`", f"{home} 没有在运行的服务；请先运行 onematter up"
-        )
+        raise _no_stack(home)
     return found
 
 
@@ -137,9 +141,7 @@ def clock(app: App, by: str | None) -> None:
     home = stack.directory()
     time, malformed = local_module("clock"), extra_module("backbone.clock", EXTRA).OffsetMalformed
     if not app.local.grpc:
-        raise NotFound(
-            f"no stack runs in {home}; start one with `onematter up`", f"{home} 没有在运行的服务；请先运行 onematter up"
-        )
+        raise _no_stack(home)
     if not time.is_movable():
         raise Invalid(
             "ONEMATTER_ENVIRONMENT says that this is no test; unset it and start the stack anew",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from onematter.backbone.v1 import operations_service_pb2 as pb
 from onematter.client.cli.app import App
+from onematter.client.findings import place_text
 from onematter.contracts.reasons import text
 
 _LETTER = {
@@ -22,15 +21,6 @@ _KIND = {
     pb.OperationKind.OPERATION_KIND_RETRY: ("重试", "retry"),
     pb.OperationKind.OPERATION_KIND_READ: ("读取原文", "read"),
 }
-
-
-def short(enum: Any, number: int) -> str:
-    """An enum's value by its name without the enum's, in small letters; a number of tomorrow as it is."""
-    known = enum.DESCRIPTOR.values_by_number.get(number)
-    if known is None:
-        return str(number)
-    zero = enum.DESCRIPTOR.values_by_number[0].name
-    return known.name.removeprefix(zero.removesuffix("UNSPECIFIED")).lower()
 
 
 def letter(one: pb.DeadLetter, app: App) -> str:
@@ -70,7 +60,7 @@ def outcome(operation: pb.Operation, app: App) -> str:
     if came.tried_again:
         parts.append(app.words("重试：", "tried again: ") + ", ".join(came.tried_again))
     if came.HasField("stopped_at"):
-        at = f"{came.stopped_at.topic}/{came.stopped_at.partition}/{came.stopped_at.offset}"
+        at = place_text(came.stopped_at)
         chinese = f"停在 {at}：{came.stopped_reason}；仍有 {came.still_parked} 条等待"
         parts.append(app.words(chinese, f"stopped at {at}: {came.stopped_reason}; {came.still_parked} wait"))
     elif came.stopped_reason:

@@ -15,6 +15,7 @@ from onematter.client.channel import Services
 from onematter.client.cli import labels
 from onematter.client.cli.app import App, grid, row
 from onematter.client.errors import OneMatterError
+from onematter.client.findings import last_day
 from onematter.common.v1.period_pb2 import Deadlines
 from onematter.intake.v1.intake_events_pb2 import ItemOutcome
 from onematter.intake.v1.intake_service_pb2 import MatterView
@@ -55,7 +56,7 @@ def view_table(view: MatterView, app: App, names: Names | None = None, today: da
 
 def deadline(deadlines: Deadlines, app: App, today: date | None) -> str:
     """The promised deadline and, where it is another, the legal one, with the days left; empty while there is none."""
-    promised, legal = labels.last_day(deadlines.promised), labels.last_day(deadlines.legal)
+    promised, legal = last_day(deadlines.promised), last_day(deadlines.legal)
     said: list[str] = []
     if promised:
         said.append(f"{app.words('承诺', 'promised')} {promised}{_left(deadlines.promised, app, today)}")
@@ -77,7 +78,7 @@ def _head(view: MatterView, app: App, today: date | None) -> list[str]:
         day = f" {view.accepted_day}" if view.accepted_day else ""
         lines.append(f"{app.words('受理', 'accepted')}{day}  {labels.accepted_by(view.accepted_by, app)}")
     elif view.HasField("acceptance_deadline"):
-        last = labels.last_day(view.acceptance_deadline)
+        last = last_day(view.acceptance_deadline)
         left = _left(view.acceptance_deadline, app, today)
         lines.append(app.words(f"最迟 {last} 答复是否受理{left}", f"an answer whether it is accepted by {last}{left}"))
     until = "" if view.HasField("completed") else deadline(view.deadlines, app, today)
@@ -103,7 +104,7 @@ def _delivery(view: MatterView, app: App) -> Iterable[str]:
     if view.HasField("delivered"):
         yield f"{app.words('已送达', 'delivered')}  {way}  {labels.when(view.delivered)}"
     elif view.HasField("delivery_deadline"):
-        last = labels.last_day(view.delivery_deadline)
+        last = last_day(view.delivery_deadline)
         yield f"{app.words('送达', 'delivery')}  {way}  {app.words('最迟', 'by')} {last}"
 
 
@@ -182,12 +183,12 @@ def _until(state: ItemState, app: App, today: date | None) -> str:
     if not state.HasField("promised_deadline"):
         return "-"
     left = "" if state.HasField("result") else _left(state.promised_deadline, app, today)
-    return labels.last_day(state.promised_deadline) + left
+    return last_day(state.promised_deadline) + left
 
 
 def _left(until: Timestamp, app: App, today: date | None) -> str:
     """How many calendar days are left until the last one has ended; by how many it is over."""
-    last = labels.last_day(until)
+    last = last_day(until)
     if today is None or not last:
         return ""
     days = (date.fromisoformat(last) - today).days

@@ -32,6 +32,7 @@ from onematter.client.cli.options import (
 )
 from onematter.client.cli.usage import Usage
 from onematter.client.errors import Invalid, OneMatterError, Refused
+from onematter.client.findings import CHINA, last_day
 from onematter.client.handling import china_day
 from onematter.client.messages import checked_id, claim_command, decide_command, level_number
 from onematter.common.v1.outcome_pb2 import Outcome
@@ -99,7 +100,7 @@ def _show(out: Console, tasks: list[TaskView], tokens: dict[str, str], app: App)
         item, task = item_of(one), one.task
         name, level, status = app.name(item.name), labels.level(item.level, app), labels.task(task, app)
         division, department = task.division or item.division, task.department or item.department
-        until = labels.last_day(_promised(one)) or "-"
+        until = last_day(_promised(one)) or "-"
         row(made, until, one.matter_id, item.item_id, name, level, division, department, status)
     out.print(made)
     for deployment, token in tokens.items():
@@ -114,7 +115,7 @@ def _start_of(day: str) -> int:
         start = date.fromisoformat(day)
     except ValueError:
         raise Usage("--before: give a day as YYYY-MM-DD", "--before：日期请写作 YYYY-MM-DD") from None
-    return int(datetime(start.year, start.month, start.day, tzinfo=labels.CHINA).timestamp())
+    return int(datetime(start.year, start.month, start.day, tzinfo=CHINA).timestamp())
 
 
 def _deployments(services: Services, level: str | None, division: str) -> list[str]:
