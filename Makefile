@@ -19,6 +19,8 @@ PYTEST := $(BIN)/python -m pytest
 CODE := services tests hatch_build.py charts
 
 IMAGE ?= onematter
+UPGRADE_IMAGE ?= $(IMAGE)-later
+PUSH ?= $(BUILDER) push
 BASE_IMAGE ?= python:3.11-slim
 BUILDER ?= $(or $(shell command -v buildah),$(shell command -v docker),buildah)
 BUILDER_FLAGS ?=
@@ -34,7 +36,7 @@ SECONDS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv dev protos lock demo up down status test test-unit lint faults simulate bench soak kubernetes-test image clean
+.PHONY: help venv dev protos lock demo up down status test test-unit lint faults simulate bench soak kubernetes-images kubernetes-test image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,8 +49,8 @@ protos: venv ## compile protos/ into services/onematter/<area>/v1/
 	$(BIN)/python hatch_build.py
 
 lock: dev ## write deploy/locks/ again from pyproject.toml (UPGRADE=--upgrade: with the newest versions)
-	$(call compile,dev,--extra services --extra local --extra build --extra dev)
-	$(call compile,services,--extra services --constraint $(LOCKS)/dev.txt)
+	$(call compile,dev,--extra services --extra tracing --extra local --extra build --extra dev)
+	$(call compile,services,--extra services --extra tracing --constraint $(LOCKS)/dev.txt)
 	$(call compile,local,--extra services --extra local --extra build --constraint $(LOCKS)/dev.txt)
 	$(call compile,build,--extra build --constraint $(LOCKS)/dev.txt)
 	$(call compile,sbom,--group sbom --constraint $(LOCKS)/dev.txt)
@@ -95,6 +97,12 @@ bench: dev ## matters a second, and hand-in to result, as a table and as build/b
 soak: dev ## steady work for MINUTES (30), and what it leaves: memory, open files, the database, as build/soak.json
 	@mkdir -p build
 	$(BIN)/python -m tests.faults.soak --minutes $(if $(filter command environment,$(origin MINUTES)),$(MINUTES),30)
+
+kubernetes-images: image ## IMAGE, and UPGRADE_IMAGE with one more migration, brought to the cluster by PUSH (a command that takes a name)
+	$(BUILDER) build $(BUILDER_FLAGS) --build-arg IMAGE=$(IMAGE) --file tests/kubernetes/later/Dockerfile --tag $(UPGRADE_IMAGE) \
+	  tests/kubernetes/later
+	$(PUSH) $(IMAGE)
+	$(PUSH) $(UPGRADE_IMAGE)
 
 kubernetes-test: dev ## the chart on the cluster of KUBECONFIG: install, kill, scale, upgrade, roll back, audit (IMAGE, UPGRADE_IMAGE)
 	IMAGE='$(IMAGE)' UPGRADE_IMAGE='$(UPGRADE_IMAGE)' $(BIN)/python -m tests.kubernetes.run

@@ -123,5 +123,18 @@ def test_places_of_kafka_and_the_database_can_be_named() -> None:
     assert [(ports(rule), rule["to"]) for rule in egress[1:]] == [({9093, 9094}, [place]), ({POSTGRES}, [place])]
 
 
+def test_a_collector_is_reached_by_who_records_and_at_its_port_alone() -> None:
+    place = {"ipBlock": {"cidr": "198.51.100.0/26"}}
+    tracing = {"endpoint": "https://collector.example:4318/otlp"}
+    made = documents(merged(LEAST, {"tracing": tracing, "networkPolicy": {"collector": [place]}}))
+
+    def ways(component: str) -> list[Any]:
+        egress = named(made, "NetworkPolicy", component)["spec"]["egress"]
+        return [rule.get("to") for rule in egress if 4318 in ports(rule)]
+
+    assert ways("archive") == [[place]]
+    assert ways("supervision") == ways("test") == []
+
+
 def test_without_policies_there_are_none() -> None:
     assert of_kind(documents(merged(LEAST, {"networkPolicy": {"enabled": False}})), "NetworkPolicy") == []

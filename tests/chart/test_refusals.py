@@ -17,6 +17,7 @@ PLAIN = {"securityProtocol": "PLAINTEXT", "existingSecret": ""}
 # What is wrong with the values, and the words that say so.
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"image": {"repository": ""}}, "image.repository: it is empty"),
+    ({"canary": {"enabled": True}}, "canary.divisions: it is empty, and the canary hands its matters in somewhere"),
     ({"image": {"tag": "1", "digest": "sha256:" + "0" * 64}}, "image.digest and image.tag: both are given"),
     ({"kafka": {"bootstrapServers": ""}}, "kafka.bootstrapServers: it is empty, and this chart brings no Kafka"),
     (
@@ -40,6 +41,23 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     (
         {"kafka": {"topics": {"localRetentionMs": 1000}}},
         "without kafka.topics.remoteStorage it would be all that is kept",
+    ),
+    ({"kafka": {"acls": {"enabled": True}}}, "kafka.acls.principals: as whom intake logs in stands in a secret"),
+    (
+        {"kafka": {"username": "om", "acls": {"enabled": True, "principals": {"moon": ["User:moon"]}}}},
+        "kafka.acls.principals.moon: there is no such deployment; there are intake, ",
+    ),
+    (
+        {"kafka": {"username": "om", "topics": {"mode": "none"}, "acls": {"enabled": True}}},
+        "kafka.acls.enabled: the job that makes the topics makes the ACLs, and kafka.topics.mode is none",
+    ),
+    (
+        {"kafka": {"username": "om", "strimzi": {"cluster": "k", "users": True}, "acls": {"enabled": True}}},
+        "kafka.acls.enabled and kafka.strimzi.users: Strimzi takes away what its users do not say",
+    ),
+    (
+        {"kafka": {**PLAIN, "acls": {"enabled": True}}},
+        "kafka.acls.enabled: with kafka.securityProtocol PLAINTEXT Kafka knows nobody",
     ),
     (
         {"database": {"existingSecret": ""}},

@@ -25,6 +25,7 @@ from tests.chart.rendering import (
     topics_toml,
 )
 
+from onematter.backbone import otlp
 from onematter.backbone.settings import Settings
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection
 from onematter.exchange.settings import ExchangeSettings
@@ -32,7 +33,7 @@ from onematter.exchange.settings import ExchangeSettings
 PACKAGE = ROOT / "services" / "onematter"
 BACKBONE = ("backbone", "contracts")
 # No service's own: librdkafka, Python and the like read theirs.
-OURS = ("ONEMATTER_", "KAFKA_", "DATABASE_")
+OURS = ("ONEMATTER_", "KAFKA_", "DATABASE_", "OTEL_")
 EVERYTHING = merged(
     LEAST,
     {
@@ -41,6 +42,7 @@ EVERYTHING = merged(
         "intake": {"queryKeySecret": "query-key"},
         "exchange": {"platformAddress": "platform.example:8443", "timeoutSeconds": 2.5},
         "catalogue": {"configMap": "catalogue", "calendarConfigMap": "calendar"},
+        "tracing": {"endpoint": "http://collector.example:4318"},
         "services": {
             "archive": {"env": {"MALLOC_ARENA_MAX": 2}, "kafka": {"existingSecret": "archive", "username": "archive"}}
         },
@@ -142,6 +144,24 @@ def test_every_pod_finds_its_settings_lawful(story: str, everything: list[Docume
             assert bool(settings.query_key) == bool(given)
         if settings.deployment == "exchange":
             ExchangeSettings.from_environment(environment)
+
+
+def test_tracing_is_off_but_where_a_collector_is_named(everything: list[Document]) -> None:
+    for resource in of_kind(everything, "Deployment"):
+        (container,) = resource["spec"]["template"]["spec"]["containers"]
+        told = {name: value for name, value in variables(container).items() if name.startswith("OTEL_")}
+        if resource["metadata"]["name"] == f"{PREFIX}supervision":
+            assert told == {}
+            continue
+        assert told == {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318",
+            "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+            "OTEL_TRACES_SAMPLER_ARG": "0.01",
+        }
+        assert otlp.is_on(told)
+    for story in STORIES:
+        for _, _, spec in pods(example(story)):
+            assert not any(one["name"].startswith("OTEL_") for one in spec["containers"][0]["env"])
 
 
 def test_everything_reaches_the_program(everything: list[Document]) -> None:

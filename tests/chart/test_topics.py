@@ -5,11 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections import defaultdict
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.chart.rendering import LEAST, PREFIX, STORIES, documents, example, merged, named, of_kind, topics_toml
 
+from onematter.backbone.acls import Client, Principals, read_principals, rights_of
 from onematter.backbone.provision import _SERVICES_WITH_SCHEMA
 from onematter.contracts.topics import TopicTable, parse
 
@@ -111,19 +113,83 @@ def test_strimzi_users_may_do_what_the_table_says_and_no_more() -> None:
         may: dict[str, set[str]] = defaultdict(set)
         for acl in spec["authorization"]["acls"]:
             resource = acl["resource"]
+            assert resource["patternType"] == "literal"
             if resource["type"] == "group":
-                assert resource == {"type": "group", "name": f"onematter-{name}", "patternType": "prefix"}
+                assert resource["name"] == f"onematter-{name}"
             else:
-                assert resource["patternType"] == "literal"
                 may[resource["name"]] |= set(acl["operations"])
         may.pop("onematter-supervision-indicators-changelog", None)
         for topic in table.topics.values():
             writes = name == topic.owner or name in topic.writers
-            # A deployment reads its own events when it takes a lane.
-            reads = name == topic.owner or name in topic.readers
+            # A deployment reads its own events when it takes a lane, and none of its dead letters.
+            reads = (name == topic.owner and topic.kind != "dead-letters") or name in topic.readers
             assert ("Write" in may[topic.name]) == writes, (name, topic.name)
             assert ("Read" in may[topic.name]) == reads, (name, topic.name)
         assert set.union(*may.values()) <= {"Read", "Write", "Describe", "DescribeConfigs"}
+
+
+def spelled(operation: str) -> str:
+    """As the broker calls it what Strimzi calls `operation`."""
+    return "".join(f"_{letter}" if letter.isupper() else letter for letter in operation).lstrip("_").upper()
+
+
+def test_strimzi_users_and_the_job_give_the_same_rights() -> None:
+    principals = {name: (f"User:{name}",) for name in table_of("city").deployments}
+    by_job = {
+        (one.principal, one.resource, one.name, one.operation)
+        for one in rights_of(table_of("city"), Principals(principals))
+    }
+    by_strimzi = {
+        (
+            f"User:{user['metadata']['name'].removeprefix(PREFIX)}",
+            acl["resource"]["type"],
+            acl["resource"]["name"],
+            operation,
+        )
+        for user in of_kind(example("city"), "KafkaUser")
+        for acl in user["spec"]["authorization"]["acls"]
+        # Who may read or write may describe, says Kafka.
+        for operation in map(spelled, set(acl["operations"]) - {"Describe"})
+    }
+    assert by_strimzi == by_job
+
+
+def test_the_job_gets_the_principals_of_the_values(tmp_path: Path) -> None:
+    more = {
+        "kafka": {
+            "username": "everybody",
+            "acls": {
+                "enabled": True,
+                "principals": {"intake": ['User:CN=<intake>,O="gov"']},
+                "clients": [
+                    {"principal": "User:water", "groups": "water-", "topics": ["onematter.matter.events.v1"]},
+                    {"principal": "User:news", "groups": "news-"},
+                ],
+            },
+        },
+        "services": {"approval": {"kafka": {"username": "officials"}}},
+    }
+    resources = documents(merged(LEAST, more))
+    file = tmp_path / "principals.toml"
+    file.write_text(named(resources, "ConfigMap", "provision")["data"]["principals.toml"], encoding="utf-8")
+    principals = read_principals(file)
+    assert principals.clients == (
+        Client("User:water", "water-", ("onematter.matter.events.v1",)),
+        Client("User:news", "news-"),
+    )
+    assert principals.deployments["intake"] == ('User:CN=<intake>,O="gov"',)
+    assert principals.deployments["approval-city"] == ("User:officials",)
+    assert principals.deployments["archive"] == ("User:everybody",)
+    rights_of(parse(tomllib.loads(topics_toml(resources))), principals)
+    (container,) = named(resources, "Job", "provision")["spec"]["template"]["spec"]["containers"]
+    path = Path(container["args"][container["args"].index("--acls") + 1])
+    assert (str(path.parent), path.name) in {(one["mountPath"], file.name) for one in container["volumeMounts"]}
+
+
+def test_without_acls_the_job_makes_topics_alone() -> None:
+    (container,) = named(example("least"), "Job", "provision")["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["onematter.backbone.provision", "--topics"]
+    assert set(named(example("least"), "ConfigMap", "provision")["data"]) == {"topics.toml"}
 
 
 def test_autoscaling_looks_at_every_input() -> None:

@@ -37,8 +37,9 @@ ITEMS = {
     "OM-16": 4,
     "OM-17": 10,
     "OM-90": 3,
+    "SELF-01": 3,
 }
-ILLUSTRATIVE = {"OM-10", "OM-11", "OM-12", "OM-14", "OM-15", "OM-16", "OM-17", "OM-90"}
+ILLUSTRATIVE = {"OM-10", "OM-11", "OM-12", "OM-14", "OM-15", "OM-16", "OM-17", "OM-90", "SELF-01"}
 
 
 def test_every_matter_is_there_with_its_items() -> None:

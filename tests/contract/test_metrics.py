@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from onematter.backbone.metrics import METRICS, Metric, Metrics
 
-SERVICES = ("intake", "approval", "notification", "archive", "exchange")
+SERVICES = ("intake", "approval", "notification", "archive", "exchange", "canary")
 # Prometheus' base units that occur here.
 UNITS = ("_seconds", "_bytes", "_ratio", "_records")
 # Gauges that count things have the things as their unit.
@@ -22,7 +22,7 @@ COUNTED = {
 # What may stand in a label: sets that the code or the catalogue bounds. Never an id of a matter, person or request.
 BOUNDED_LABELS = {
     "outcome", "type", "reason", "level", "automatic", "kind", "result", "method", "code", "source", "clock",
-    "service", "deployment", "version", "department",
+    "service", "deployment", "version", "department", "stage", "division",
 }  # fmt: skip
 
 

@@ -61,6 +61,8 @@ class Room:
         config = {**self.table.config, "message.timestamp.type": timestamp_type}
         for future in self.admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values():
             future.result()
+        # The controller knows it first; the broker that is asked hears of it.
+        poll(lambda: topic in self.admin.list_topics(timeout=DEADLINE_SECONDS).topics, "the topic")
 
     def alter(self, topic: str, **settings: str) -> None:
         """Change settings of a topic, with `_` for `.`, and wait until the broker says so."""
@@ -321,6 +323,20 @@ def test_a_backlog_is_read_in_the_order_in_which_it_came_about(room: Room) -> No
     for topic in (room.submissions, room.commands):
         offsets = [record.offset for record in records if record.topic == topic]
         assert offsets == list(range(len(offsets)))
+
+
+@pytest.mark.parametrize("count", [0, 16], ids=["an empty topic", "a backlog that ends with a full batch"])
+def test_who_has_caught_up_gathers_no_longer(room: Room, count: int) -> None:
+    room.create_all()
+    room.write(room.commands, 0, [b"old"] * count)
+    log = room.log()
+    assigned(log)
+    log.start({0: {}})
+    assert log.catching_up
+    assert len(read(log, lambda rs: len(rs) >= count, max_records=16)) == count
+    poll(lambda: log.poll(16, 0.1) == [] and not log.catching_up, "having caught up")
+    room.write(room.commands, 0, [b"new"])
+    assert [record.value for record in read(log, bool)] == [b"new"]
 
 
 def test_a_batch_ends_where_it_is_heavy(room: Room) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -14,7 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.beside import canary, supervision
 from tests.contract.test_alerts import MONITORING, queries
+from tests.exporters import free_address, kafka_exporter, postgres_exporter
 from tests.live import LEVELS, SUBMISSIONS, Live
 from tests.promtool import program
 from tests.tail import poll
@@ -42,12 +43,27 @@ class Prometheus:
 
 
 @pytest.fixture(scope="module")
-def prometheus(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def beside(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What is scraped beside the services, by job: the canary, and the exporters of Kafka and PostgreSQL."""
+    directory = tmp_path_factory.mktemp("beside")
+    with (
+        canary(live, directory / "canary.log") as canary_address,
+        supervision(live, directory) as supervision_address,
+        postgres_exporter(live.parts, directory / "postgres.log") as postgres_address,
+    ):
+        yield {
+            "canary": canary_address,
+            "supervision": supervision_address,
+            "kafka": kafka_exporter(live.parts),
+            "postgres": postgres_address,
+        }
+
+
+@pytest.fixture(scope="module")
+def prometheus(live: Live, beside: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     directory = tmp_path_factory.mktemp("prometheus")
-    jobs = [
-        {"job_name": name, "static_configs": [{"targets": [one.metrics]}]}
-        for name, one in live.stack.addresses.services.items()
-    ]
+    addresses = {name: one.metrics for name, one in live.stack.addresses.services.items()} | beside
+    jobs = [{"job_name": name, "static_configs": [{"targets": [address]}]} for name, address in addresses.items()]
     settings = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(MONITORING / "rules" / "*.yaml")],
@@ -55,9 +71,7 @@ def prometheus(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     }
     file = directory / "prometheus.yml"
     file.write_text(yaml.safe_dump(settings))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = free_address()
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -80,8 +94,10 @@ def targets(prometheus: Prometheus) -> dict[str, str]:
     return {target["labels"]["job"]: target["health"] for target in found}
 
 
-def test_every_service_is_scraped_and_every_rule_is_evaluated(live: Live, prometheus: Prometheus) -> None:
-    names = set(live.stack.addresses.services)
+def test_every_service_is_scraped_and_every_rule_is_evaluated(
+    live: Live, beside: dict[str, str], prometheus: Prometheus
+) -> None:
+    names = {*live.stack.addresses.services, *beside}
     poll(lambda: targets(prometheus) == dict.fromkeys(names, "up"), "every target up")
 
     def rules() -> list[Any]:
@@ -104,7 +120,7 @@ def test_a_matter_is_in_the_figures_of_prometheus(live: Live, prometheus: Promet
 
 
 # What a healthy system has none of, and what needs a matter with people.
-MAY_BE_EMPTY = ("steps_given_up", "dead_letters", "duplicates", "sharing", "sharings", 'automatic="false"')
+MAY_BE_EMPTY = ("spans", "steps_given_up", "dead_letters", "duplicates", "sharing", "sharings", 'automatic="false"')
 
 
 def test_every_query_of_the_dashboards_finds_something(live: Live, prometheus: Prometheus) -> None:

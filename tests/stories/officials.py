@@ -11,6 +11,7 @@ from tests.stories.world import World
 
 from onematter.approval.v1.approval_commands_pb2 import OpinionPosition
 from onematter.approval.v1.approval_state_pb2 import TaskState, TaskStatus
+from onematter.contracts.synthetic import is_synthetic
 from onematter.intake.v1.intake_state_pb2 import MatterStatus
 
 _IN_HAND = (TaskStatus.TASK_STATUS_OPEN, TaskStatus.TASK_STATUS_CLAIMED)
@@ -66,6 +67,7 @@ def granted(code: str) -> tuple[World, str]:
     """The world in which a matter of the catalogue was handed in on the web and granted, and that matter."""
     world = World()
     matter_type = world.catalogue.in_force(code, world.today)
-    matter_id = people.applicant(world).submit(code, application_for(matter_type))
+    sender = people.operator(world) if is_synthetic(code) else people.applicant(world)
+    matter_id = sender.submit(code, application_for(matter_type))
     finish(world, matter_id)
     return world, matter_id

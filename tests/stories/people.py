@@ -266,6 +266,11 @@ def applicant(world: World, principal: str = "applicant-1") -> Applicant:
     return Applicant(world, Actor(principal=principal, role=ActorRole.ACTOR_ROLE_APPLICANT))
 
 
+def operator(world: World, principal: str = "operator-1") -> Applicant:
+    """Who runs the installation, and hands in what it watches itself by."""
+    return Applicant(world, Actor(principal=principal, role=ActorRole.ACTOR_ROLE_OPERATOR))
+
+
 def clerk(world: World, principal: str = "clerk-7", rank: Rank = Rank.RANK_STAFF, division: str = HOME) -> Clerk:
     """Somebody at the window of a division."""
     actor = Actor(principal=principal, role=ActorRole.ACTOR_ROLE_CLERK, rank=rank, division=division)

@@ -16,7 +16,7 @@ from onematter.client.verification import verify
 from onematter.intake.v1.intake_events_pb2 import ItemOutcome, MatterOutcome
 from onematter.law.planning import plan
 
-CODES = [*(f"OM-{number:02}" for number in range(1, 18)), "OM-90"]
+CODES = [*(f"OM-{number:02}" for number in range(1, 18)), "OM-90", "SELF-01"]
 
 
 def test_every_matter_of_the_catalogue_has_a_story() -> None:

@@ -58,7 +58,10 @@ OVERVIEW = Dashboard(
         Panel(
             "Hand-ins accepted 受理",
             "ops",
-            {"accepted": rate("onematter_events_total", "type", 'type="MatterAccepted"')},
+            {
+                "accepted": 'clamp_min(sum(rate(onematter_events_total{type="MatterAccepted"}[5m]))'
+                ' - (sum(rate(onematter_canary_duration_seconds_count{stage="submit"}[5m])) or vector(0)), 0)'
+            },
         ),
         Panel("Results by outcome 办结", "ops", {"{{outcome}}": "onematter:results:rate5m"}),
         Panel("Sealed 归档", "ops", {"sealed": "onematter:seals:rate5m"}),
@@ -109,6 +112,24 @@ OVERVIEW = Dashboard(
             {"{{deployment}} {{version}}": "sum by (deployment, version) (onematter_build_info)"},
             "stat",
         ),
+        Panel(
+            "Self-check: since the last one came through 自检",
+            "s",
+            {"{{division}}": "time() - max by (division) (onematter_canary_last_success_timestamp_seconds)"},
+        ),
+        Panel(
+            "Self-check: from hand-in to the end of each stage",
+            "s",
+            {"p99 {{stage}}": quantile(0.99, "onematter_canary_duration_seconds", by="stage")},
+        ),
+        Panel(
+            "Self-check: runs, and failures by stage",
+            "short",
+            {
+                "runs in an hour": "sum(increase(onematter_canary_runs_total[1h]))",
+                "failed in an hour: {{stage}}": "sum by (stage) (increase(onematter_canary_failures_total[1h]))",
+            },
+        ),
     ),
 )
 
@@ -143,6 +164,7 @@ SERVICE = Dashboard(
             {"p99 {{method}}": quantile(0.99, "onematter_door_duration_seconds", JOB, "method")},
         ),
         Panel("Timers overdue", "short", {"timers": f"max(onematter_timers_overdue{{{JOB}}})"}),
+        Panel("Spans by what came of them", "ops", {"{{result}}": rate("onematter_spans_total", "result", JOB)}),
     ),
     (("job", "label_values(onematter_build_info, job)"),),
 )
@@ -176,13 +198,46 @@ LEVELS = Dashboard(
                 f" / ({rate('onematter_decisions_total', 'level', LEVEL)} > 0)"
             },
         ),
+        # Supervision's indicators: the last 90 days, by the level that leads a matter.
+        Panel(
+            "Matters finished in 90 days 办结", "short", {"{{level}}": f"onematter_window_matters_finished{{{LEVEL}}}"}
+        ),
+        Panel(
+            "Visits a matter in 90 days 跑动次数",
+            "short",
+            {"{{level}}": f"onematter_window_visits{{{LEVEL}}} / (onematter_window_matters_finished{{{LEVEL}}} > 0)"},
+        ),
+        Panel(
+            "Matters by their visits in 90 days",
+            "short",
+            {"{{visits}}": f"onematter_window_matters_by_visits{{{LEVEL}}}"},
+        ),
+        Panel(
+            "Hand-in → result in 90 days",
+            "s",
+            {
+                f"p{int(q * 100)}": f"histogram_quantile({q}, "
+                f"sum by (le) (onematter_window_result_latency_seconds_bucket{{{LEVEL}}}))"
+                for q in (0.5, 0.99)
+            },
+        ),
+        Panel(
+            "Supervision: records by what became of them",
+            "ops",
+            {"{{outcome}}": rate("onematter_supervision_records_total", "outcome")},
+        ),
+        Panel("Supervision: records not read yet", "short", {"records": "max(onematter_supervision_lag_records)"}),
     ),
     (("level", "label_values(onematter_open_tasks, level)"),),
 )
 
+# What the brokers and the database say of themselves comes from the exporters that operators have beside them: Kafka's
+# by the JMX exporter with deploy/prometheus/kafka.yml or Strimzi's own rules, PostgreSQL's by postgres_exporter.
+OURS = 'datname!~"postgres|template.*"'
+
 DEPENDENCIES = Dashboard(
     "onematter-dependencies",
-    "onematter: Kafka, PostgreSQL and shared data, as the services see them",
+    "onematter: Kafka and PostgreSQL, and shared data",
     (
         Panel("Kafka: records not read yet", "short", {"{{job}}": "sum by (job) (onematter_lag_records)"}),
         Panel("Kafka: age of what is not taken", "s", {"{{job}}": "max by (job) (onematter_outbox_age_seconds)"}),
@@ -198,6 +253,74 @@ DEPENDENCIES = Dashboard(
             {"p99 {{job}}": quantile(0.99, "onematter_step_duration_seconds", by="job")},
         ),
         Panel("Steps given up", "ops", {"{{job}} {{reason}}": rate("onematter_steps_given_up_total", "job, reason")}),
+        Panel(
+            "Kafka itself: records in",
+            "ops",
+            {"{{topic}}": rate("kafka_server_brokertopicmetrics_messagesin_total", "topic")},
+        ),
+        Panel(
+            "Kafka itself: bytes in",
+            "Bps",
+            {"{{topic}}": rate("kafka_server_brokertopicmetrics_bytesin_total", "topic")},
+        ),
+        Panel("Kafka itself: bytes kept", "bytes", {"{{topic}}": "sum by (topic) (kafka_log_log_size)"}),
+        Panel(
+            "Kafka itself: partitions without their copies",
+            "short",
+            {
+                "fewer than there should be": "sum(kafka_server_replicamanager_underreplicatedpartitions)",
+                "too few to write": "sum(kafka_server_replicamanager_underminisrpartitioncount)",
+                "offline": "sum(kafka_server_replicamanager_offlinereplicacount)",
+            },
+        ),
+        Panel(
+            "Kafka itself: time of requests",
+            "ms",
+            {"p99 {{request}}": 'max by (request) (kafka_network_requestmetrics_totaltimems{quantile="0.99"})'},
+        ),
+        Panel(
+            "Kafka itself: request handlers idle",
+            "percentunit",
+            {"{{instance}}": "kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent"},
+        ),
+        Panel(
+            "PostgreSQL itself: transactions",
+            "ops",
+            {
+                "committed, {{datname}}": rate("pg_stat_database_xact_commit", "datname", OURS),
+                "rolled back, {{datname}}": rate("pg_stat_database_xact_rollback", "datname", OURS),
+            },
+        ),
+        Panel(
+            "PostgreSQL itself: size", "bytes", {"{{datname}}": f"max by (datname) (pg_database_size_bytes{{{OURS}}})"}
+        ),
+        Panel(
+            "PostgreSQL itself: connections",
+            "short",
+            {"{{state}}": f"sum by (state) (pg_stat_activity_count{{{OURS}}})"},
+        ),
+        Panel(
+            "PostgreSQL itself: read from memory",
+            "percentunit",
+            {
+                "{{datname}}": f"{rate('pg_stat_database_blks_hit', 'datname', OURS)}"
+                f" / ({rate('pg_stat_database_blks_hit', 'datname', OURS)}"
+                f" + {rate('pg_stat_database_blks_read', 'datname', OURS)} > 0)"
+            },
+        ),
+        Panel(
+            "PostgreSQL itself: longest transaction",
+            "s",
+            {"{{state}}": f"max by (state) (pg_stat_activity_max_tx_duration{{{OURS}}})"},
+        ),
+        Panel(
+            "PostgreSQL itself: deadlocks and files on disk",
+            "ops",
+            {
+                "deadlocks, {{datname}}": rate("pg_stat_database_deadlocks", "datname", OURS),
+                "temporary files, {{datname}}": rate("pg_stat_database_temp_files", "datname", OURS),
+            },
+        ),
         Panel("Hand-ins paused", "short", {"paused": "max(onematter_submissions_paused)"}, "stat"),
         Panel(
             "Archive: matters worked out again", "ops", {"{{result}}": rate("onematter_self_audits_total", "result")}

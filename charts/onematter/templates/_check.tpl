@@ -45,8 +45,14 @@ What one value alone cannot show to be wrong, in plain words: the field, the rul
   {{- fail "kafka.topics.localRetentionMs: without kafka.topics.remoteStorage it would be all that is kept, and a service that is restored needs every record; set remoteStorage, or 0" -}}
 {{- end -}}
 {{- include "onematter.checkApprovals" . -}}
+{{- if $kafka.acls.enabled -}}
+  {{- include "onematter.checkAcls" (dict "kafka" $kafka "plan" $plan "known" (or $sasl $kafka.tls.clientSecret)) -}}
+{{- end -}}
 {{- range $d := $plan.deployments -}}
   {{- include "onematter.checkDeployment" (dict "root" $ "deployment" $d "sasl" $sasl "partitions" $partitions) -}}
+{{- end -}}
+{{- if and $values.canary.enabled (not $values.canary.divisions) -}}
+  {{- fail "canary.divisions: it is empty, and the canary hands its matters in somewhere; give division codes, such as 330106" -}}
 {{- end -}}
 {{- $persistence := $values.notification.persistence -}}
 {{- if hasKey ($values.test.submission | fromYaml) "Error" -}}
@@ -79,6 +85,34 @@ What one value alone cannot show to be wrong, in plain words: the field, the rul
     {{- if not (regexMatch (get $shape $approval.level | default "^[0-9]{6}$") $division) -}}
       {{- fail (printf "approvals: %s is of level %s, and division %s is none of that level (GB/T 2260: a province ends with 0000, a city with 00)" $approval.name $approval.level $division) -}}
     {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Takes kafka, plan, known: whether Kafka knows who is there. */}}
+{{- define "onematter.checkAcls" -}}
+{{- $kafka := .kafka -}}
+{{- if ne $kafka.topics.mode "job" -}}
+  {{- fail (printf "kafka.acls.enabled: the job that makes the topics makes the ACLs, and kafka.topics.mode is %s; set it to job, or kafka.strimzi.users for Strimzi's" $kafka.topics.mode) -}}
+{{- end -}}
+{{- if $kafka.strimzi.users -}}
+  {{- fail "kafka.acls.enabled and kafka.strimzi.users: Strimzi takes away what its users do not say, so one of both makes the ACLs; leave one" -}}
+{{- end -}}
+{{- if not .known -}}
+  {{- fail (printf "kafka.acls.enabled: with kafka.securityProtocol %s Kafka knows nobody, so ACLs would be for all or none; set SASL_SSL, or give kafka.tls.clientSecret" $kafka.securityProtocol) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $d := .plan.deployments -}}
+  {{- if not $d.wiring.brokerless -}}
+  {{- $names = append $names $d.name -}}
+  {{- if not (or (get $kafka.acls.principals $d.name) $d.kafka.username) -}}
+    {{- fail (printf "kafka.acls.principals: as whom %s logs in stands in a secret, which the chart does not read; name it here, or give its `kafka` a username" $d.name) -}}
+  {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- range $name := keys $kafka.acls.principals | sortAlpha -}}
+  {{- if not (has $name $names) -}}
+    {{- fail (printf "kafka.acls.principals.%s: there is no such deployment; there are %s" $name (join ", " $names)) -}}
   {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -5,7 +5,7 @@ helm.sh/hook-weight: {{ .weight | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
-{{/* What a job needs besides itself: account, the topics table, a NetworkPolicy. Takes root, component, egress (a list of texts). */}}
+{{/* What a job needs besides itself: account, the topics table, a NetworkPolicy. Takes root, component, egress, perhaps principals. */}}
 {{- define "onematter.jobParts" -}}
 {{- $name := printf "%s-%s" (include "onematter.fullname" .root) .component -}}
 apiVersion: v1
@@ -24,6 +24,9 @@ metadata:
   annotations: {{- include "onematter.hook" (dict "weight" "-10") | nindent 4 }}
 data:
   topics.toml: | {{- include "onematter.topicsToml" .root | nindent 4 }}
+  {{- with .principals }}
+  principals.toml: | {{- . | nindent 4 }}
+  {{- end }}
 {{- if .root.Values.networkPolicy.enabled }}
 ---
 apiVersion: networking.k8s.io/v1

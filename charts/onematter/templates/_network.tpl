@@ -23,6 +23,13 @@
   {{- end }}
 {{- end -}}
 
+{{- define "onematter.egressCollector" -}}
+- ports: [{port: {{ (urlParse .Values.tracing.endpoint).host | splitList ":" | last }}, protocol: TCP}]
+  {{- with .Values.networkPolicy.collector }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
 {{- define "onematter.egressDatabase" -}}
 - ports: [{port: {{ int .Values.database.port }}, protocol: TCP}]
   {{- with .Values.networkPolicy.database }}

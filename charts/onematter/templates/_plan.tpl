@@ -17,6 +17,7 @@ and `topics`, the rows of the topics table. Read it with `include "onematter.pla
 {{- range $service := $wiring.services -}}
   {{- $rooms := list (dict "name" $service.name) -}}
   {{- if $service.rooms }}{{ $rooms = $root.Values.approvals }}{{ end -}}
+  {{- if and $service.optional (not (get $root.Values $service.name).enabled) }}{{ $rooms = list }}{{ end -}}
   {{- $names := list -}}
   {{- range $rooms }}{{ $names = append $names .name }}{{ end -}}
   {{- range $room := $rooms -}}
@@ -56,6 +57,29 @@ and `topics`, the rows of the topics table. Read it with `include "onematter.pla
 {{- dict "secret" ($secret | default $kafka.existingSecret) "username" ($username | default $kafka.username) "keys" (mustMergeOverwrite (deepCopy $kafka.secretKeys) ($own.secretKeys | default dict)) | toYaml -}}
 {{- end -}}
 
+{{/* Who logs in as whom, as `provision --acls` reads it; nothing where it makes no ACLs. */}}
+{{- define "onematter.principalsToml" -}}
+{{- $acls := .Values.kafka.acls -}}
+{{- if $acls.enabled -}}
+{{- $plan := include "onematter.plan" . | fromYaml -}}
+[deployments]
+{{- range $d := $plan.deployments }}
+{{- if not $d.wiring.brokerless }}
+{{ $d.name }} = {{ get $acls.principals $d.name | default (list (printf "User:%s" $d.kafka.username)) | toJson }}
+{{- end }}
+{{- end }}
+{{- range $acls.clients }}
+
+[[client]]
+principal = {{ .principal | quote }}
+groups = {{ .groups | quote }}
+{{- with .topics }}
+topics = {{ toJson . }}
+{{- end }}
+{{- end }}
+{{ end -}}
+{{- end -}}
+
 {{- define "onematter.databaseOf" -}}
 {{- $database := .root.Values.database -}}
 {{- $own := .deployment.settings.database | default dict -}}
@@ -78,6 +102,7 @@ local_retention_ms = {{ int64 . }}
 {{- end }}
 {{- end }}
 {{- range $plan.deployments }}
+{{- if not .wiring.brokerless }}
 
 [[deployment]]
 name = {{ .name | quote }}
@@ -87,6 +112,7 @@ level = {{ . | quote }}
 {{- end }}
 {{- with .division }}
 division = {{ . | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- range $plan.topics }}

@@ -133,7 +133,9 @@ securityContext:
 {{- $values := .root.Values -}}
 {{- $d := .deployment -}}
 - {name: ONEMATTER_DEPLOYMENT, value: {{ $d.name }}}
+{{- if not $d.wiring.brokerless }}
 - {name: ONEMATTER_TOPICS, value: /etc/onematter/topics/topics.toml}
+{{- end }}
 - {name: ONEMATTER_METRICS_ADDRESS, value: "0.0.0.0:9090"}
 - {name: ONEMATTER_DATA_DIR, value: /var/lib/onematter}
 {{- if $d.wiring.database }}
@@ -147,6 +149,11 @@ securityContext:
 {{- if $values.catalogue.calendarConfigMap }}
 - {name: ONEMATTER_CALENDAR_DIR, value: /etc/onematter/calendar}
 {{- end }}
+{{- end }}
+{{- if and $d.wiring.database $values.tracing.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.tracing.endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: {{ $values.tracing.sampler }}}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ $values.tracing.ratio | toString | quote }}}
 {{- end }}
 {{- if $d.wiring.grpc }}
 - {name: ONEMATTER_GRPC_ADDRESS, value: "0.0.0.0:8080"}
@@ -162,6 +169,15 @@ securityContext:
 - {name: ONEMATTER_DATASHARE_TIMEOUT_SECONDS, value: {{ $values.exchange.timeoutSeconds | toString | quote }}}
 - {name: ONEMATTER_SHARING_GIVE_UP_SECONDS, value: {{ int64 $values.exchange.giveUpSeconds | toString | quote }}}
 - {name: ONEMATTER_SHARING_LATE_SECONDS, value: {{ int64 $values.exchange.lateSeconds | toString | quote }}}
+{{- end }}
+{{- if eq $d.service "canary" }}
+{{- $called := dict }}
+{{- range $d.wiring.calls }}{{ $_ := set $called . (printf "%s-%s:8080" (include "onematter.fullname" $.root) .) }}{{ end }}
+- {name: ONEMATTER_PEERS, value: {{ $called | toJson | quote }}}
+- {name: ONEMATTER_CANARY_DIVISIONS, value: {{ join "," $values.canary.divisions | quote }}}
+- {name: ONEMATTER_CANARY_INTERVAL_SECONDS, value: {{ int $values.canary.intervalSeconds | quote }}}
+- {name: ONEMATTER_CANARY_TIMEOUT_SECONDS, value: {{ int $values.canary.timeoutSeconds | quote }}}
+- {name: ONEMATTER_LOG_LEVEL, value: {{ $d.settings.logLevel }}}
 {{- end }}
 {{- range $name, $value := $d.settings.env }}
 - {name: {{ $name }}, value: {{ $value | toString | quote }}}

@@ -17,6 +17,7 @@ from onematter.archive.v1.archive_events_pb2 import RecordEvent
 from onematter.archive.v1.archive_state_pb2 import RecordState, StreamLeaves
 from onematter.common.v1.outcome_pb2 import StreamPosition
 from onematter.contracts.aggregate import NO_EFFECTS, Context, Effects, TimerDue
+from onematter.contracts.synthetic import is_synthetic
 from onematter.intake.v1.intake_events_pb2 import AcceptanceRefused, MatterCompleted, MatterEvent
 from onematter.law import merkle
 
@@ -64,6 +65,8 @@ def absorb(state: RecordState, command: Command, context: Context) -> RecordStat
         state.visits = end.visits
         if isinstance(end, MatterCompleted):
             state.trips.extend(end.trips)
+            if is_synthetic(end.matter_code):
+                state.synthetic = True
     return state
 
 

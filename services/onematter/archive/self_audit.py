@@ -63,6 +63,6 @@ class SelfAudit:
         chunks = await self._queries.rows(store.SELECT, [self._after])
         found = difference(state, store.case_file(self._after, (row[0] for row in chunks)))
         if found is not None:
-            logger.error("self-audit: matter %s: %s", self._after, found)
+            logger.error("self-audit: %s", found, extra={"matter_id": self._after})
         result = "different" if found is not None else "ok" if state.HasField("seal") else "unsealed"
         self._results.labels(result).inc()

@@ -12,6 +12,7 @@ partitions, records that are dropped for their age, their number or their key.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ LOOP_QUEUE_BYTES = 64 * 1024 * 1024
 DOORS_QUEUE_BYTES = 16 * 1024 * 1024
 QUEUED_MESSAGES = 100_000
 ASK_SECONDS = 5.0
+# What librdkafka says goes into our log; it is served when a client is polled.
+SAYS = logging.getLogger("onematter.librdkafka")
 
 
 def producer_settings(connection: KafkaConnection, max_message_bytes: int, queue_bytes: int) -> dict[str, Any]:
@@ -49,6 +52,7 @@ def producer_settings(connection: KafkaConnection, max_message_bytes: int, queue
         "message.max.bytes": 2 * max_message_bytes,
         "delivery.report.only.error": True,
         "log_level": 3,
+        "logger": SAYS,
     }
 
 
@@ -63,12 +67,14 @@ def consumer_settings(connection: KafkaConnection, group: str) -> dict[str, Any]
         "queued.max.messages.kbytes": READ_AHEAD_BYTES // 1024,
         "fetch.max.bytes": FETCH_BYTES,
         "log_level": 3,
+        "logger": SAYS,
     }
 
 
 def admin_client(connection: KafkaConnection) -> AdminClient:
     """A client to ask with."""
-    return AdminClient({**connection.librdkafka(), "log_level": 3})
+    # Nobody polls it, and what fails is raised to whoever asked.
+    return AdminClient({**connection.librdkafka(), "log_level": 0})
 
 
 def identity_of(admin: AdminClient, topics: Sequence[str], table: TopicTable) -> Identity:

@@ -29,12 +29,14 @@ from onematter.backbone.broker import DOORS_QUEUE_BYTES, producer_settings
 from onematter.backbone.errors import Exhausted, abort_invalid, abort_not_found
 from onematter.backbone.ports import Unavailable
 from onematter.backbone.requests import malformed_request
+from onematter.backbone.spans import Delivered, Recorder, traceparent_in_hand
 from onematter.backbone.v1.ledger_pb2 import Ledger
 from onematter.common.v1.outcome_pb2 import Outcome, StreamPosition
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection
 from onematter.contracts.headers import outside
 from onematter.contracts.keys import partition_of
 from onematter.contracts.topics import TopicTable
+from onematter.contracts.traces import parse
 
 TICK_SECONDS = 0.01
 MAX_WAITING = 5000
@@ -106,8 +108,10 @@ class Doors:
         paused: Callable[[], bool],
         *,
         max_waiting: int = MAX_WAITING,
+        recorder: Recorder | None = None,
     ) -> None:
         self._table, self._queries, self._paused, self._max_waiting = table, queries, paused, max_waiting
+        self._recorder = recorder
         settings = producer_settings(connection, table.max_message_bytes, DOORS_QUEUE_BYTES)
         self._producer = Producer({**settings, "delivery.report.only.error": False, "linger.ms": 0})
         self._stopped = threading.Event()
@@ -223,13 +227,19 @@ class Doors:
                 loop.call_soon_threadsafe(lambda: done.done() or done.set_exception(failure))
 
         raw = key.encode()
+        partition = partition_of(raw, self._table.partitions)
+        traceparent = traceparent_in_hand.get()
         headers = outside(
-            id=request_id or key, source="/onematter/door", type=kind, time_unix_ms=int(time.time() * 1000)
-        )
+            id=request_id or key, source="/onematter/door", type=kind, time_unix_ms=int(time.time() * 1000),
+            traceparent=traceparent,
+        )  # fmt: skip
+        told: Delivered = delivered
+        if self._recorder is not None:
+            told = self._recorder.written(topic, partition, key, parse(traceparent), delivered)
         try:
             self._producer.produce(
-                topic, value, raw, partition_of(raw, self._table.partitions),
-                on_delivery=delivered, headers=cast(Any, headers),
+                topic, value, raw, partition,
+                on_delivery=told, headers=cast(Any, headers),
             )  # fmt: skip
         except BufferError as error:
             raise Unavailable("Kafka: too many commands wait to be written") from error

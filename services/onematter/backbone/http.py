@@ -6,8 +6,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.exposition import choose_encoder
 
 from onematter.backbone.metrics import Metrics
 
@@ -21,7 +20,9 @@ class HealthServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path == "/metrics":
-                    self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
+                    # OpenMetrics where it is asked for: the older format has no exemplars.
+                    encode, kind = choose_encoder(self.headers.get("Accept") or "")
+                    self._answer(200, encode(metrics.registry), kind)
                 elif self.path == "/healthz":
                     self._verdict(alive())
                 elif self.path == "/readyz":

@@ -1,4 +1,4 @@
-"""The edge of every gRPC method: bounds and counts it, and turns a dependency's absence into UNAVAILABLE.
+"""The edge of every gRPC method: bounds it, tells of it, and turns a dependency's absence into UNAVAILABLE.
 
 Health and reflection pass as they are: a probe is answered whatever else is refused. A method `Watch…` follows
 something and has no end of its own; it ends with UNAVAILABLE when the process drains.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from traceback import clear_frames
@@ -18,8 +17,10 @@ import grpc
 
 from onematter.backbone import errors
 from onematter.backbone.calls import Calls, Draining
+from onematter.backbone.door_calls import DoorCalls
 from onematter.backbone.metrics import Metrics
 from onematter.backbone.ports import Unavailable
+from onematter.backbone.spans import Recorder
 
 logger = logging.getLogger("onematter.doors")
 
@@ -30,8 +31,9 @@ _ENDED = (grpc.aio.AbortError, grpc.aio.BaseError)
 class Edge(grpc.aio.ServerInterceptor):
     """Wraps every method of ours; health and reflection pass as they are."""
 
-    def __init__(self, metrics: Metrics, calls: Calls) -> None:
-        self._metrics, self._calls = metrics, calls
+    def __init__(self, metrics: Metrics, calls: Calls, recorder: Recorder | None = None) -> None:
+        self._calls = calls
+        self._told = DoorCalls(metrics, recorder)
 
     async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
         """Give back the handler, wrapped by its kind."""
@@ -49,30 +51,30 @@ class Edge(grpc.aio.ServerInterceptor):
         inner = handler.stream_unary or handler.unary_stream or handler.unary_unary
         wrap = self._stream if handler.response_streaming else self._unary
         return cast(Any, make)(
-            wrap(method.rpartition("/")[2], inner),
+            wrap(method, inner),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
 
-    def _unary(self, method: str, inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _unary(self, path: str, inner: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def call(request: Any, context: Any) -> Any:
-            began = time.monotonic()
+            seen = self._told.begin(path, request, context)
             try:
                 with self._calls.one(watching=False):
                     return await inner(request, context)
             except Exception as error:
                 await _translate(error, context)
             finally:
-                self._count(method, context, began)
+                self._told.end(seen, context)
                 del request, context
 
         return call
 
-    def _stream(self, method: str, inner: Callable[..., AsyncGenerator[Any]]) -> Callable[..., AsyncIterator[Any]]:
-        watching = method.startswith("Watch")
+    def _stream(self, path: str, inner: Callable[..., AsyncGenerator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+        watching = path.rpartition("/")[2].startswith("Watch")
 
         async def call(request: Any, context: Any) -> AsyncIterator[Any]:
-            began = time.monotonic()
+            seen = self._told.begin(path, request, context)
             try:
                 with self._calls.one(watching=watching):
                     responses = inner(request, context)
@@ -82,7 +84,7 @@ class Edge(grpc.aio.ServerInterceptor):
             except Exception as error:
                 await _translate(error, context)
             finally:
-                self._count(method, context, began)
+                self._told.end(seen, context)
                 del request, context
 
         return call
@@ -107,12 +109,6 @@ class Edge(grpc.aio.ServerInterceptor):
                 with suppress(asyncio.CancelledError):
                     await following
             await responses.aclose()
-
-    def _count(self, method: str, context: Any, began: float) -> None:
-        code = context.code()
-        name = code.name if isinstance(code, grpc.StatusCode) else "OK"
-        self._metrics["door_requests_total"].labels(method, name).inc()
-        self._metrics["door_duration_seconds"].labels(method).observe(time.monotonic() - began)
 
 
 async def _next(responses: AsyncIterator[Any]) -> Any:

@@ -31,9 +31,11 @@ from onematter.backbone.broker import (
 from onematter.backbone.clock import Clock
 from onematter.backbone.ports import Identity, Unavailable, WrongCluster
 from onematter.backbone.records import DeadRecord, Record, Sending, headers_of, read
+from onematter.backbone.spans import Delivered, Recorder
 from onematter.contracts.connections import KafkaConnection
 from onematter.contracts.headers import Headers
 from onematter.contracts.topics import TopicTable
+from onematter.contracts.traces import parse
 
 EVENTS_LAG_HIGH = 2000
 EVENTS_LAG_LOW = 500
@@ -82,10 +84,12 @@ class KafkaLog:
         *,
         gather_seconds: float = 0.0,
         clock: Clock | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.deployment = deployment
         self._connection, self._table = connection, table
         self._clock = clock or Clock()
+        self._recorder = recorder
         self._gather_seconds = gather_seconds
         self._topics = table.inputs(deployment)
         self._events_topic = table.events_topic(deployment)
@@ -95,7 +99,7 @@ class KafkaLog:
         self._started: list[TopicPartition] = []
         self._positions: dict[tuple[str, int], int] = {}
         self._committed_at = self._regulated_at = 0.0
-        self._catching_up = False
+        self.catching_up = False
         self._failed = ""
         self._producer: Producer | None = None
         self._admin = admin_client(connection)
@@ -177,7 +181,7 @@ class KafkaLog:
     def _gather(self, first: _Message, max_records: int) -> list[_Message]:
         """A batch that begins with `first`, until it is long enough, heavy enough, or has waited long enough."""
         messages, size_bytes = [first], len(first)
-        waits = max(self._gather_seconds, CATCH_UP_SECONDS) if self._catching_up else self._gather_seconds
+        waits = max(self._gather_seconds, CATCH_UP_SECONDS) if self.catching_up else self._gather_seconds
         until = time.monotonic() + waits
         while len(messages) < max_records and size_bytes < MAX_BATCH_BYTES:
             # As many as there would be room for if the others were like these, and at first few.
@@ -187,12 +191,15 @@ class KafkaLog:
             messages += more
             size_bytes += sum(map(len, more))
             if len(more) < count:
-                self._catching_up = False
+                self.catching_up = False
                 break
         return messages
 
     def _housekeeping(self) -> None:
         now = time.monotonic()
+        if self._producer is not None:
+            # What it has to tell is served here while nothing is sent.
+            self._producer.poll(0)
         if self._positions and now - self._committed_at >= COMMIT_SECONDS:
             self._committed_at = now
             started = {(p.topic, p.partition) for p in self._started}
@@ -213,14 +220,20 @@ class KafkaLog:
         if not self._started:
             return
         lag = waiting = 0
-        for position in self._consumer.position(self._started):
+        all_known = True
+        for started, position in zip(self._started, self._consumer.position(self._started), strict=True):
             _, high = self._consumer.get_watermark_offsets(position, cached=True)
-            if high > 0 and position.offset >= 0:
-                behind = max(0, high - position.offset)
-                waiting += behind
-                if position.topic not in self._submissions:
-                    lag += behind
+            # Nothing was fetched of it yet.
+            all_known = all_known and high >= 0
+            # Without a position nothing was read of it.
+            behind = max(0, high - max(started.offset, position.offset))
+            waiting += behind
+            if position.topic not in self._submissions:
+                lag += behind
         self.lag = waiting
+        if all_known and not waiting:
+            # A backlog that ends with a full batch ends here.
+            self.catching_up = False
         if not self._submissions:
             return
         pausable = [p for p in self._started if p.topic in self._submissions]
@@ -238,7 +251,7 @@ class KafkaLog:
     def start(self, offsets: Mapping[int, Mapping[str, int]]) -> None:
         """Consume from the database's offsets."""
         self._assigned = None
-        self._catching_up = True
+        self.catching_up = True
         self.submissions_paused = False
         self._started = [
             # From 0 and not from what is left: a topic that has lost its beginning is an error.
@@ -262,11 +275,13 @@ class KafkaLog:
                     **producer_settings(self._connection, self._table.max_message_bytes, LOOP_QUEUE_BYTES),
                     "error_cb": self._on_error,
                     "on_delivery": self._on_delivery,
+                    "delivery.report.only.error": self._recorder is None,
                 }
             )
         producer = self._producer
         until = time.monotonic() + FLUSH_SECONDS
         for sending in sendings:
+            delivered = None if self._recorder is None else self._recorded(self._recorder, sending)
             while True:
                 try:
                     producer.produce(
@@ -274,6 +289,7 @@ class KafkaLog:
                         sending.value,
                         sending.key,
                         sending.partition,
+                        on_delivery=delivered,
                         headers=cast(Any, headers_of(sending, self.deployment)),
                     )
                     break
@@ -283,6 +299,12 @@ class KafkaLog:
                         self._failed = self._failed or "records were not acknowledged in time"
                     self._raise_if_failed()
         producer.poll(0)
+
+    def _recorded(self, recorder: Recorder, sending: Sending) -> Delivered | None:
+        parent = parse(sending.traceparent) if sending.traceparent else None
+        if parent is None or not parent.sampled:
+            return None
+        return recorder.written(sending.topic, sending.partition, sending.key.decode(), parent, self._on_delivery)
 
     def flush(self) -> None:
         """Wait for every acknowledgement."""

@@ -20,10 +20,12 @@ from onematter.backbone.kafka import KafkaLog
 from onematter.backbone.metrics import Metrics
 from onematter.backbone.ports import Unavailable, WrongCluster
 from onematter.backbone.service import Change
+from onematter.backbone.spans import Recorder
 from onematter.backbone.step import Step
 from onematter.backbone.store import PostgresStore
 from onematter.backbone.unit import UnitOfWork
 from onematter.backbone.worker import Phase, Worker
+from onematter.contracts.traces import exemplar
 
 logger = logging.getLogger("onematter.loop")
 
@@ -34,15 +36,20 @@ class MetricsObserver:
     """Turns what the worker tells into metrics."""
 
     def __init__(
-        self, metrics: Metrics, unit: UnitOfWork[Any, Any, Any], observe: Callable[[Any], None] | None
+        self,
+        metrics: Metrics,
+        unit: UnitOfWork[Any, Any, Any],
+        observe: Callable[[Any], None] | None,
+        recorder: Recorder | None = None,
     ) -> None:
-        self._metrics, self._unit, self._observe = metrics, unit, observe
+        self._metrics, self._unit, self._observe, self._recorder = metrics, unit, observe, recorder
         self.began = time.monotonic()
 
     def committed(self, step: Step[Any, Any], records: int) -> None:
-        """Count a committed step."""
+        """Count a committed step, and hand over what it recorded."""
         metrics = self._metrics
-        metrics["step_duration_seconds"].observe(time.monotonic() - self.began)
+        traceparent = self._record(step, records) if step.spans else ""
+        metrics["step_duration_seconds"].observe(time.monotonic() - self.began, exemplar(traceparent))
         metrics["step_size_records"].observe(records)
         metrics["records_total"].labels("handled").inc(len(step.changes))
         for what, count in step.counts.items():
@@ -57,6 +64,22 @@ class MetricsObserver:
                     self._observe(change)
         for kind, count in types.items():
             metrics["events_total"].labels(kind.rpartition(".")[2]).inc(count)
+
+    def _record(self, step: Step[Any, Any], records: int) -> str:
+        if self._recorder is None:
+            return ""
+        deployment = self._unit.deployment
+        return self._recorder.commit(
+            step.spans,
+            f"step {deployment}",
+            {
+                "messaging.system": "kafka",
+                "messaging.consumer.group.name": f"onematter-{deployment}",
+                "messaging.batch.message_count": records,
+                "onematter.step.lanes": len(step.lanes()),
+                "onematter.step.sent": sum(map(len, step.sendings.values())),
+            },
+        )
 
     def trouble(self, what: str) -> None:
         """Count a step that was given up."""
@@ -80,10 +103,11 @@ class Loop(threading.Thread):
         clock: Clock | None = None,
         cached_aggregates: int = DEFAULT_AGGREGATES,
         stalled_seconds: float = 120,
+        recorder: Recorder | None = None,
     ) -> None:
         super().__init__(name="loop", daemon=True)
         self._unit, self._make_log, self._store, self._metrics = unit, log, store, metrics
-        self._observer = MetricsObserver(metrics, unit, observe)
+        self._observer = MetricsObserver(metrics, unit, observe, recorder)
         self._max_batch, self._on_fatal = max_batch, on_fatal
         self._clock = clock or Clock()
         self._cached_aggregates, self._stalled_seconds = cached_aggregates, stalled_seconds

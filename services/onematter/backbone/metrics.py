@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400, 604800, 2592000)
+# Of calls, which have deadlines.
+CALL_SECONDS = SECONDS[:12]
 STEP_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 SIZES = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
+
+# When a series began is one more series of each in the text format, and nobody asks for it.
+disable_created_metrics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class Metric:
 
 METRICS = (
     Metric(
-        "onematter_build_info", "gauge", "1, for each process: what runs there.", ("service", "deployment", "version")
+        "onematter_build_info", "gauge", "1, for each process: what runs there.", ("service", "deployment", "version"),
+        (), ("intake", "approval", "notification", "archive", "exchange", "canary"),
     ),
     Metric("onematter_records_total", "counter", "Records dealt with, by what came of them.", ("outcome",)),
     Metric("onematter_events_total", "counter", "Events published, by type.", ("type",)),
@@ -86,7 +92,7 @@ METRICS = (
     ),
     Metric(
         "onematter_sharing_call_duration_seconds", "histogram", "Time of calls to the platform, by source.",
-        ("source",), SECONDS, ("exchange",),
+        ("source",), CALL_SECONDS, ("exchange",),
     ),
     Metric(
         "onematter_sharings_total", "counter", "Materials that were asked of a source, by what came of it.",
@@ -100,8 +106,27 @@ METRICS = (
         "onematter_sharing_circuits_open", "gauge", "Sources that are not called for a while, since calls failed.",
         (), (), ("exchange",),
     ),
+    Metric(
+        "onematter_canary_runs_total", "counter", "Matters of the installation's own that came to an end, well or not.",
+        (), (), ("canary",),
+    ),
+    Metric(
+        "onematter_canary_failures_total", "counter", "Matters of the installation's own that failed, by stage.",
+        ("stage",), (), ("canary",),
+    ),
+    Metric(
+        "onematter_canary_duration_seconds", "histogram",
+        "From the hand-in of a matter of the installation's own to the end of each stage.",
+        ("stage",), SECONDS[:14], ("canary",),
+    ),
+    Metric(
+        "onematter_canary_last_success_timestamp_seconds", "gauge",
+        "When a matter of the installation's own was last archived and proven, by where it was handed in; 0 for never.",
+        ("division",), (), ("canary",),
+    ),
+    Metric("onematter_spans_total", "counter", "Spans, by what came of them: sent, dropped, failed.", ("result",)),
     Metric("onematter_door_requests_total", "counter", "gRPC requests by method and code.", ("method", "code")),
-    Metric("onematter_door_duration_seconds", "histogram", "Time of gRPC requests.", ("method",), SECONDS),
+    Metric("onematter_door_duration_seconds", "histogram", "Time of gRPC requests.", ("method",), CALL_SECONDS),
 )  # fmt: skip
 
 

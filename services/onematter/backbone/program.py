@@ -21,7 +21,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from onematter.backbone import catalogue_files, revision
+from onematter.backbone import catalogue_files, logs, otlp, revision
 from onematter.backbone.calls import Calls
 from onematter.backbone.clock import Clock
 from onematter.backbone.doors import Doors, Queries
@@ -34,7 +34,9 @@ from onematter.backbone.operations import OperationsServicer
 from onematter.backbone.ports import Unavailable
 from onematter.backbone.service import Aggregate, Change
 from onematter.backbone.settings import Settings, SettingWrong
+from onematter.backbone.spans import Recorder
 from onematter.backbone.store import PostgresStore
+from onematter.backbone.tracing import TracedUnit
 from onematter.backbone.unit import UnitOfWork
 from onematter.backbone.v1 import operations_service_pb2, operations_service_pb2_grpc
 from onematter.contracts.connections import SettingMissing
@@ -67,6 +69,7 @@ class Runtime:
     queries: Queries
     metrics: Metrics
     clock: Clock
+    recorder: Recorder | None = None
 
 
 @dataclass(frozen=True)
@@ -86,17 +89,14 @@ class Parts:
 
 def run(service: str, build: Callable[[Runtime], Parts]) -> None:
     """Run `service` until SIGTERM or SIGINT. Exits with 1 and a line on stderr when it cannot go on."""
+    logs.set_up(service, os.environ.get("ONEMATTER_DEPLOYMENT", service))
     try:
         settings = Settings.from_environment(service)
-        logging.basicConfig(
-            level=settings.log_level,
-            format="%(asctime)s %(levelname)s %(name)s %(message)s",
-            stream=sys.stderr,
-        )
+        logging.getLogger().setLevel(settings.log_level)
         _collect_seldom()
         asyncio.run(_until_the_end(service, settings, build))
     except (SettingMissing, SettingWrong, revision.SchemaOutdated, catalogue_files.LawFilesRefused) as error:
-        print(f"onematter.{service}: {error}", file=sys.stderr)
+        logger.critical("%s", error)
         sys.exit(1)
 
 
@@ -128,6 +128,7 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
     metrics = Metrics(service, deployment.name)
     health = Health()
     async with AsyncExitStack() as stack:
+        recorder = _recorder(service, deployment.name, metrics, stack)
         http = HealthServer(settings.metrics_address, metrics, health.alive, health.ready)
         stack.callback(http.stop)
         if not await _schema_is_there(settings, deployment, ending):
@@ -137,13 +138,26 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
         queries = Queries(settings.database, deployment.schema)
         await queries.open()
         stack.push_async_callback(queries.close)
-        doors = Doors(settings.kafka, topics, queries, lambda: loop.paused, max_waiting=settings.max_waiting)
+        doors = Doors(
+            settings.kafka, topics, queries, lambda: loop.paused, max_waiting=settings.max_waiting, recorder=recorder
+        )
         doors.start()
         stack.push_async_callback(doors.stop)
-        parts = build(Runtime(settings, deployment, topics, catalogue, calendar, doors, queries, metrics, clock))
+        parts = build(
+            Runtime(settings, deployment, topics, catalogue, calendar, doors, queries, metrics, clock, recorder)
+        )
         loop = Loop(
-            UnitOfWork(parts.aggregate, deployment.name, topics),
-            lambda: KafkaLog(settings.kafka, deployment.name, topics, gather_seconds=parts.gather_seconds, clock=clock),
+            UnitOfWork(parts.aggregate, deployment.name, topics)
+            if recorder is None
+            else TracedUnit(parts.aggregate, deployment.name, topics, recorder),
+            lambda: KafkaLog(
+                settings.kafka,
+                deployment.name,
+                topics,
+                gather_seconds=parts.gather_seconds,
+                clock=clock,
+                recorder=recorder,
+            ),
             PostgresStore(settings.database.url, deployment.schema, parts.aggregate.project),
             metrics,
             max_batch=settings.max_batch * (GATHERED_BATCHES if parts.gather_seconds else 1),
@@ -152,10 +166,11 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
             clock=clock,
             cached_aggregates=settings.cached_aggregates,
             stalled_seconds=settings.stalled_seconds,
+            recorder=recorder,
         )
         health.loop = loop
         calls = Calls(settings.max_calls, settings.max_watchers)
-        server, probe = await _grpc_server(settings, parts, queries, metrics, calls)
+        server, probe = await _grpc_server(settings, parts, queries, Edge(metrics, calls, recorder))
         stack.push_async_callback(server.stop, LAST_SECONDS)
         loop.start()
         logger.info("%s: gRPC %s, metrics http://%s/metrics", deployment.name, settings.grpc_address, http.address)
@@ -168,8 +183,19 @@ async def _serve(service: str, settings: Settings, build: Callable[[Runtime], Pa
         await probe.enter_graceful_shutdown()
         await _drain(loop, calls, settings.grace_seconds, ending)
     if ending.reason:
-        print(f"onematter.{service}: {ending.reason}", file=sys.stderr)
+        logger.critical("%s", ending.reason)
     return 1 if ending.reason else 0
+
+
+def _recorder(service: str, deployment: str, metrics: Metrics, stack: AsyncExitStack) -> Recorder | None:
+    """What records spans until the end of `stack`; None without an endpoint for them."""
+    spans = metrics["spans_total"]
+    started = otlp.start(os.environ, service, deployment, lambda result, number: spans.labels(result).inc(number))
+    if started is None:
+        return None
+    recorder, queue = started
+    stack.push_async_callback(asyncio.to_thread, queue.close)
+    return recorder
 
 
 async def _drain(loop: Loop, calls: Calls, grace_seconds: float, ending: End) -> None:
@@ -258,10 +284,10 @@ async def _schema_is_there(settings: Settings, deployment: Deployment, ending: E
 
 
 async def _grpc_server(
-    settings: Settings, parts: Parts, queries: Queries, metrics: Metrics, calls: Calls
+    settings: Settings, parts: Parts, queries: Queries, edge: Edge
 ) -> tuple[grpc.aio.Server, health.aio.HealthServicer]:
     server = grpc.aio.server(
-        interceptors=[Edge(metrics, calls)],
+        interceptors=[edge],
         options=[
             ("grpc.max_receive_message_length", MAX_GRPC_MESSAGE_BYTES),
             # Of one connection: what is beyond it waits at the client, and takes nothing here.

@@ -1,6 +1,7 @@
 """`python -m onematter.backbone.provision`: make the topics and bring every schema up to date. Idempotent.
 
 Refuses topics that exist in another shape than the table's (see `broker`), naming the way out, and makes none then.
+With `--acls PRINCIPALS`, Kafka's ACLs too (see `acls`): PRINCIPALS is a TOML file of who logs in as whom.
 """
 
 # The library does not type what its admin client gives back.
@@ -8,15 +9,17 @@ Refuses topics that exist in another shape than the table's (see `broker`), nami
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic
 
-from onematter.backbone import revision
+from onematter.backbone import acls, revision
 from onematter.backbone.broker import admin_client, topic_settings, wrong_partitions, wrong_settings
 from onematter.backbone.ports import Unavailable
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection
@@ -130,21 +133,39 @@ def migrate_schemas(connection: DatabaseConnection, topics: TopicTable, names: S
     return behind
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="provision", description="Without an option: --topics and --schemas.", allow_abbrev=False
+    )
+    parser.add_argument("--topics", action="store_true", help="make the topics that are absent, and check the others")
+    parser.add_argument(
+        "--acls", metavar="PRINCIPALS", type=Path, help="make the ACLs of these principals: a TOML file"
+    )
+    parser.add_argument(
+        "--schemas", metavar="DEPLOYMENT", nargs="*", help="bring these schemas up to date; all of them"
+    )
+    return parser.parse_args()
+
+
 def main() -> int:
-    """Provision everything that the environment names; `--topics` or `--schemas [DEPLOYMENT ...]` for one of both."""
-    what, names = (sys.argv[1:2] or [""])[0], sys.argv[2:]
-    if what not in ("", "--topics", "--schemas") or (names and what != "--schemas"):
-        print("provision: give nothing, --topics, or --schemas [DEPLOYMENT ...]", file=sys.stderr)
-        return 2
+    """Provision what the arguments say, of what the environment names."""
+    asked = _arguments()
+    everything = not asked.topics and asked.acls is None and asked.schemas is None
     topics = table()
     try:
-        if what in ("", "--topics"):
+        if everything or asked.topics:
             made = provision_topics(KafkaConnection.from_environment(), topics, Durability.from_environment())
             print(f"topics: {len(made)} made, {len(topics.topics) - len(made)} there", flush=True)
-        if what in ("", "--schemas"):
-            made = migrate_schemas(DatabaseConnection.from_environment(), topics, names)
+        if asked.acls is not None:
+            rights = acls.rights_of(topics, acls.read_principals(asked.acls))
+            granted = acls.grant(KafkaConnection.from_environment(), rights)
+            print(f"acls: {granted.made} made, {granted.there} there", flush=True)
+            for words in granted.beyond:
+                print(f"acls: not of the topics table, left as it is: {words}", flush=True)
+        if everything or asked.schemas is not None:
+            made = migrate_schemas(DatabaseConnection.from_environment(), topics, asked.schemas or ())
             print(f"schemas: {len(made)} brought up to date", flush=True)
-    except (TopicMismatch, KafkaException, Unavailable, ValueError) as error:
+    except (TopicMismatch, acls.AclsRefused, KafkaException, Unavailable, ValueError, OSError) as error:
         print(f"provision: {error}", file=sys.stderr)
         return 1
     return 0

@@ -31,13 +31,17 @@ class Transaction(Protocol):
 
 @dataclass(slots=True)
 class Change(Generic[S, E]):
-    """One dealt-with record (or timer: record None): the state after it, and its event if it had one."""
+    """One dealt-with record (or timer: record None): the state after it, and its event if it had one.
+
+    traceparent: what the event carries; "" without tracing.
+    """
 
     matter_id: str
     lane: int
     state: S
     event: E | None
     record: Record | None
+    traceparent: str = ""
 
 
 class Statement(NamedTuple):

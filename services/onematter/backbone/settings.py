@@ -2,7 +2,8 @@
 
 ONEMATTER_DEPLOYMENT (default: the service's name), ONEMATTER_GRPC_ADDRESS (127.0.0.1:0), ONEMATTER_METRICS_ADDRESS
 (127.0.0.1:0), ONEMATTER_DATA_DIR, ONEMATTER_CATALOGUE_DIR and ONEMATTER_CALENDAR_DIR (what ships with the package when
-absent), ONEMATTER_MAX_BATCH (500), ONEMATTER_LOG_LEVEL (INFO); Kafka and PostgreSQL: contracts.connections.
+absent), ONEMATTER_MAX_BATCH (500), ONEMATTER_LOG_LEVEL (INFO; what is logged: logs); Kafka and PostgreSQL:
+contracts.connections; traces: otlp.
 
 What a process holds at most, all counts from 1: ONEMATTER_CACHED_AGGREGATES (10000), ONEMATTER_MAX_CALLS (1000),
 ONEMATTER_MAX_WATCHERS (1000), ONEMATTER_MAX_WAITING (5000 outcomes that are waited for).
@@ -32,6 +33,7 @@ PRODUCTION, TEST = "production", "test"
 MIN_QUERY_KEY_BYTES = 32
 MIN_GRACE_SECONDS = 5
 MAX_DIGITS = 10
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingWrong(ValueError):
@@ -80,7 +82,7 @@ class Settings:
             catalogue_dir=directory("ONEMATTER_CATALOGUE_DIR"),
             calendar_dir=directory("ONEMATTER_CALENDAR_DIR"),
             max_batch=_count(environment, "ONEMATTER_MAX_BATCH", 500),
-            log_level=environment.get("ONEMATTER_LOG_LEVEL", "INFO"),
+            log_level=_log_level(environment),
             environment=_environment(environment),
             test_clock=directory("ONEMATTER_TEST_CLOCK"),
             query_key=_query_key(environment),
@@ -105,6 +107,13 @@ def _count(environment: Mapping[str, str], name: str, default: int, *, minimum: 
     if not (text.isascii() and text.isdigit() and len(text) < MAX_DIGITS and int(text) >= minimum):
         raise SettingWrong(f"{name} is a whole number from {minimum}, not {text[:MAX_DIGITS]!r}")
     return int(text)
+
+
+def _log_level(environment: Mapping[str, str]) -> str:
+    level = environment.get("ONEMATTER_LOG_LEVEL") or LOG_LEVELS[1]
+    if level not in LOG_LEVELS:
+        raise SettingWrong(f"ONEMATTER_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}")
+    return level
 
 
 def _environment(environment: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Generic
 from onematter.backbone import ledger as books
 from onematter.backbone.records import DeadRecord, Headers, Record, Sending, present
 from onematter.backbone.service import Change, E, S, Statement
+from onematter.backbone.spans import Span
 from onematter.backbone.v1 import operations_service_pb2 as contract
 from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream, SentStream
 from onematter.contracts.aggregate import Undecodable, UnknownType
@@ -130,6 +131,7 @@ class Step(Generic[S, E]):
     operations: list[OperationRow] = field(default_factory=list[OperationRow])
     statements: list[Statement] = field(default_factory=list[Statement])
     counts: dict[str, int] = field(default_factory=dict[str, int])
+    spans: list[Span] = field(default_factory=list[Span])
 
     def count(self, what: str) -> None:
         """Note one more of `what` (duplicates, alarms, gaps, dead letters, refusals, forwarded)."""
@@ -157,6 +159,7 @@ class Step(Generic[S, E]):
     def merge(self, part: Step[S, E]) -> None:
         """Add what a part leaves for the end of the transaction, in order. Its rows are written already."""
         self.changes += part.changes
+        self.spans += part.spans
         for lane, offsets in part.offsets.items():
             self.offsets.setdefault(lane, {}).update(offsets)
         for lane, sendings in part.sendings.items():

@@ -34,6 +34,7 @@ from onematter.client.errors import (
 )
 from onematter.client.messages import MaterialFile, checked_id, material_of
 from onematter.common.v1.outcome_pb2 import CommandRefused, Outcome, Reason, Violation
+from onematter.contracts import traces
 from onematter.contracts.reasons import language_of
 from onematter.contracts.topics import table
 from onematter.exchange.v1 import exchange_service_pb2 as exchange
@@ -61,11 +62,16 @@ class Services:
         deadline_seconds: float = 10.0,
         language: str = "en",
         credentials: grpc.ChannelCredentials | None = None,
+        traceparent: Callable[[], str] | None = None,
     ) -> None:
-        """`addresses`: host:port by deployment name. Without `credentials` the channels are not encrypted."""
+        """`addresses`: host:port by deployment name. Without `credentials` the channels are not encrypted.
+
+        `traceparent` gives the caller's trace context (W3C) for each call; "" or what is none leaves it out.
+        """
         self.addresses = dict(addresses)
         self._deadline_seconds = deadline_seconds
         self._metadata = (("accept-language", language_of(language)),)
+        self._traceparent = traceparent
         self._credentials = credentials
         self._channels: dict[str, grpc.Channel] = {}
 
@@ -119,7 +125,7 @@ class Services:
         """Yield a matter as it is now and at every change, until it is completed."""
         stub = IntakeServiceStub(self._channel("intake"))
         request = intake.WatchMatterRequest(matter_id=checked_id(matter_id))
-        call = stub.WatchMatter(request, timeout=timeout_seconds, metadata=self._metadata)
+        call = stub.WatchMatter(request, timeout=timeout_seconds, metadata=self._metadata_now())
         try:
             for response in call:
                 yield response.matter
@@ -284,9 +290,13 @@ class Services:
             )
         return self._channels[deployment]
 
+    def _metadata_now(self) -> tuple[tuple[str, str], ...]:
+        context = traces.parse(self._traceparent()) if self._traceparent is not None else None
+        return self._metadata if context is None else (*self._metadata, (traces.HEADER, context.traceparent))
+
     def _call(self, method: Callable[..., T], request: Any) -> T:
         try:
-            return method(request, timeout=self._deadline_seconds, metadata=self._metadata)
+            return method(request, timeout=self._deadline_seconds, metadata=self._metadata_now())
         except grpc.RpcError as error:
             raise error_of(error) from None
 

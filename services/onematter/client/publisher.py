@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
@@ -16,7 +17,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from onematter.approval.v1.approval_commands_pb2 import ApprovalCommand
 from onematter.client.errors import DeadlineExceeded, Invalid, Unavailable
 from onematter.client.messages import headers_of, value_of
-from onematter.contracts import keys
+from onematter.contracts import keys, traces
 from onematter.contracts.connections import KafkaConnection
 from onematter.contracts.topics import table
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
@@ -32,8 +33,12 @@ def partition_key(serialized_key: bytes, all_partitions: list[int]) -> int:
 class Publisher:
     """One producer, made at the first write. Safe to use from several threads."""
 
-    def __init__(self, connection: KafkaConnection, timeout_seconds: float) -> None:
+    def __init__(
+        self, connection: KafkaConnection, timeout_seconds: float, traceparent: Callable[[], str] | None = None
+    ) -> None:
+        """`traceparent` gives the trace context (W3C) of each write; "" or what is none leaves it out."""
         self._connection = connection
+        self._traceparent = traceparent
         self._timeout_seconds = timeout_seconds
         self._producer: KafkaProducer | None = None
         self._lock = threading.Lock()
@@ -45,6 +50,8 @@ class Publisher:
         same request_id has the same effect once. Raises Invalid when the record is too large.
         """
         headers = headers_of(command, time.time_ns() // 1_000_000)
+        if self._traceparent is not None and (context := traces.parse(self._traceparent())) is not None:
+            headers.append((traces.HEADER, context.traceparent.encode()))
         key = command.matter_id.encode()
         try:
             producer = self._made()

@@ -8,7 +8,7 @@ Rule 2: a request repeated with its request_id has its effect once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -52,8 +52,8 @@ class OneMatter:
     """A client of one principal.
 
     `kafka` is host:port[,host:port], a KafkaConnection, or None for the environment's settings (see
-    onematter.contracts.connections). Close it, or use it as a context manager. Methods raise Invalid, Unavailable and
-    DeadlineExceeded (onematter.client.errors).
+    onematter.contracts.connections). `traceparent` gives the caller's trace context (W3C) for each write. Close it, or
+    use it as a context manager. Methods raise Invalid, Unavailable and DeadlineExceeded (onematter.client.errors).
     """
 
     def __init__(
@@ -63,12 +63,13 @@ class OneMatter:
         principal: str,
         role: str = "system",
         timeout_seconds: float = 30.0,
+        traceparent: Callable[[], str] | None = None,
     ) -> None:
         if kafka is None:
             kafka = KafkaConnection.from_environment()
         self._connection = KafkaConnection(kafka) if isinstance(kafka, str) else kafka
         self._actor = actor_of(principal, role)
-        self._publisher = Publisher(self._connection, timeout_seconds)
+        self._publisher = Publisher(self._connection, timeout_seconds, traceparent)
         self._handed_in: dict[str, int] = {}
 
     def __enter__(self) -> OneMatter:

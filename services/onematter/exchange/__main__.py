@@ -42,6 +42,7 @@ def build(runtime: Runtime) -> Parts:
         runtime.metrics,
         principal=deployment,
         bounds=Bounds(call_seconds=settings.timeout_seconds),
+        recorder=runtime.recorder,
     )
 
     async def call() -> None:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from onematter.backbone.doors import Queries
 from onematter.backbone.metrics import Metrics
 from onematter.backbone.ports import Unavailable
+from onematter.backbone.spans import Kind, Recorder, Span, matter, traceparent_in_hand
 from onematter.common.v1.actor_pb2 import Actor, ActorRole
 from onematter.datashare.v1 import datashare_service_pb2 as datashare
 from onematter.exchange import breaker as breakers
@@ -71,7 +72,9 @@ class Caller:
         bounds: Bounds = Bounds(),  # noqa: B008
         limits: Limits = Limits(),  # noqa: B008
         clock_seconds: Callable[[], float] = time.monotonic,
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder
         self._platform, self._contents, self._queries, self._tell = platform, contents, queries, tell
         self._metrics, self._bounds, self._limits, self._clock_seconds = metrics, bounds, limits, clock_seconds
         self._actor = Actor(principal=principal, role=ActorRole.ACTOR_ROLE_SYSTEM)
@@ -125,6 +128,8 @@ class Caller:
 
     async def _deal_with(self, call: Call) -> None:
         """Make the call and tell its answer. Whatever goes wrong here, it is due again after its lease."""
+        span = self._begin(call)
+        told = {"matter_id": call.matter_id}
         try:
             found = await store.sharings(self._queries, call.matter_id)
             state = found[0] if found is not None else SharingState()
@@ -135,6 +140,8 @@ class Caller:
             answer = await self._answer(call, state, request)
             if answer is None:
                 return
+            if span is not None:
+                span.failed = answer.WhichOneof("result") == "failure"
             command = ExchangeCommand(
                 request_id=request_id(call.matter_id, call.material_id, call.attempt),
                 matter_id=call.matter_id,
@@ -144,12 +151,28 @@ class Caller:
             await self._tell(call.matter_id, command)
             await store.postpone(self._queries, call, self._bounds.counted_seconds)
         except Unavailable as error:
-            logger.warning("a call is made again later: %s", error)
+            logger.warning("a call is made again later: %s", error, extra=told)
         except Exception:
-            logger.exception("a call is made again later")
+            logger.exception("a call is made again later", extra=told)
         finally:
+            if span is not None and self._recorder is not None:
+                self._recorder.end(span)
             self.in_flight[call.source] -= 1
             self._wake.set()
+
+    def _begin(self, call: Call) -> Span | None:
+        """A call has a trace of its own, in which its answer is written: its cause may be days and tries ago."""
+        if self._recorder is None:
+            return None
+        context, span = self._recorder.begin(f"call {call.source}", Kind.CLIENT, None)
+        traceparent_in_hand.set(context.traceparent)
+        if span is not None:
+            span.attributes = {
+                "onematter.source": call.source,
+                "onematter.attempt": call.attempt,
+                **matter(call.matter_id),
+            }
+        return span
 
     async def _answer(self, call: Call, state: SharingState, request: SharingRequest) -> RecordAnswer | None:
         """Return what came of the call; None when it is put off."""

@@ -18,6 +18,7 @@ from typing import Protocol
 import grpc
 import grpc.aio
 
+from onematter.backbone.spans import metadata_in_hand
 from onematter.common.v1.application_pb2 import Material, TrustClass
 from onematter.datashare.v1 import datashare_service_pb2 as datashare
 from onematter.datashare.v1.datashare_service_pb2_grpc import ResolverServiceStub
@@ -82,7 +83,7 @@ class GrpcPlatform:
     async def resolve(self, request: datashare.ResolveRequest, timeout_seconds: float) -> datashare.ResolveResponse:
         """Ask for a material."""
         try:
-            return await self._stub.Resolve(request, timeout=timeout_seconds)
+            return await self._stub.Resolve(request, timeout=timeout_seconds, metadata=metadata_in_hand())
         except grpc.aio.AioRpcError as error:
             raise _failed(error) from None
 
@@ -91,7 +92,7 @@ class GrpcPlatform:
         content = bytearray()
         request = datashare.FetchMaterialRequest(request_id=request_id, digest=material.digest)
         try:
-            call = self._stub.FetchMaterial(request, timeout=timeout_seconds)
+            call = self._stub.FetchMaterial(request, timeout=timeout_seconds, metadata=metadata_in_hand())
             async for part in call:
                 content += part.chunk
                 if len(content) > material.size_bytes:
@@ -122,7 +123,7 @@ class IntakeContents:
                 yield intake.UploadMaterialRequest(chunk=content[start : start + CHUNK_BYTES])
 
         try:
-            await self._stub.UploadMaterial(parts(), timeout=timeout_seconds)
+            await self._stub.UploadMaterial(parts(), timeout=timeout_seconds, metadata=metadata_in_hand())
         except grpc.aio.AioRpcError as error:
             raise CallFailed(OWN_SIDE, f"intake did not keep the content: {error.code().name}") from None
 

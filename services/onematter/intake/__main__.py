@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from onematter.backbone.program import Parts, Runtime, run
 from onematter.backbone.recomputing import Recomputing
 from onematter.backbone.service import Change
+from onematter.contracts.synthetic import is_synthetic
 from onematter.contracts.times import unix_ms
 from onematter.contracts.topics import INTAKE_COMMANDS
+from onematter.contracts.traces import exemplar
 from onematter.intake import handlers, store
 from onematter.intake.recomputing import commands_for
 from onematter.intake.servicer import SERVICE_NAME, IntakeServicer, add_to
@@ -32,21 +34,23 @@ def build(runtime: Runtime) -> Parts:
     )
 
     result_seconds = runtime.metrics["matter_result_seconds"]
+
     # Looking a child up by its labels costs more than the observation.
-    children: dict[tuple[int, bool], Any] = {}
+    @cache
+    def result_seconds_of(outcome: MatterOutcome, automatic: bool) -> Any:
+        name = MatterOutcome.Name(outcome).removeprefix("MATTER_OUTCOME_").lower()
+        return result_seconds.labels(name, str(automatic).lower())
 
     def observe(change: Change[MatterState, MatterEvent]) -> None:
         event = change.event
         if event is None or event.WhichOneof("event") != "matter_completed":
             return
         completed = event.matter_completed
+        if is_synthetic(completed.matter_code):
+            return
         automatic = all(result.automatic for result in completed.results)
-        known = children.get((completed.outcome, automatic))
-        if known is None:
-            outcome = MatterOutcome.Name(completed.outcome).removeprefix("MATTER_OUTCOME_").lower()
-            known = result_seconds.labels(outcome, str(automatic).lower())
-            children[completed.outcome, automatic] = known
-        known.observe(max(0.0, (runtime.clock.now_unix_ms() - unix_ms(completed.handed_in)) / 1000))
+        seconds = max(0.0, (runtime.clock.now_unix_ms() - unix_ms(completed.handed_in)) / 1000)
+        result_seconds_of(completed.outcome, automatic).observe(seconds, exemplar(change.traceparent))
 
     async def ask(command: IntakeCommand) -> None:
         await runtime.doors.tell(INTAKE_COMMANDS, command.matter_id, command, request_id=command.request_id)

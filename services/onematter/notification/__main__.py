@@ -5,11 +5,14 @@ Notices are written to `notices.db` in ONEMATTER_DATA_DIR; this directory is mad
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 from onematter.backbone.program import Parts, Runtime, run
 from onematter.backbone.service import Change
+from onematter.backbone.spans import Attributes
+from onematter.contracts.synthetic import is_synthetic
 from onematter.notification import handlers
 from onematter.notification.file_channel import FileChannel
 from onematter.notification.servicer import SERVICE_NAME, NotificationServicer, add_to
@@ -24,27 +27,40 @@ def build(runtime: Runtime) -> Parts:
     deployment = runtime.deployment.name
     servicer = NotificationServicer(runtime.queries, deployment, runtime.table.events_topic(deployment))
     notices = runtime.metrics["notices_total"]
+
     # Looking a child up by its labels costs more than to count.
-    children: dict[tuple[int, str], Any] = {}
+    @cache
+    def notices_of(kind: NoticeKind, result: str) -> Any:
+        return notices.labels(_kind_name(kind), result.removeprefix("notice_"))
 
     def observe(change: Change[NoticesState, NoticeEvent]) -> None:
         event = change.event
-        if event is None:
+        if event is None or is_synthetic(change.state.matter_code):
             return
         result = event.WhichOneof("event") or "unknown"
-        kind = getattr(event, result).notice.kind
-        known = children.get((kind, result))
-        if known is None:
-            name = NoticeKind.Name(kind).removeprefix("NOTICE_KIND_").lower()
-            known = children[kind, result] = notices.labels(name, result.removeprefix("notice_"))
-        known.inc()
+        notices_of(getattr(event, result).notice.kind, result).inc()
 
+    aggregate = handlers.aggregate(FileChannel(directory / "notices.db"), runtime.catalogue)
+    if runtime.recorder is not None:
+        # The channel keeps a step's letters and writes them right before the commit.
+        traced = runtime.recorder.around("deliver notice", aggregate.decide, _delivered, until_commit=True)
+        aggregate = replace(aggregate, decide=traced)
     return Parts(
-        aggregate=handlers.aggregate(FileChannel(directory / "notices.db"), runtime.catalogue),
+        aggregate=aggregate,
         add_servicers=partial(add_to, servicer=servicer),
         service_names=(SERVICE_NAME,),
         observe=observe,
     )
+
+
+def _kind_name(kind: NoticeKind) -> str:
+    return NoticeKind.Name(kind).removeprefix("NOTICE_KIND_").lower()
+
+
+def _delivered(event: NoticeEvent) -> Attributes:
+    result = event.WhichOneof("event") or "unknown"
+    kind = _kind_name(getattr(event, result).notice.kind)
+    return {"onematter.notice.kind": kind, "onematter.notice.result": result.removeprefix("notice_")}
 
 
 if __name__ == "__main__":

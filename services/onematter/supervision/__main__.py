@@ -20,6 +20,7 @@ import click
 import faust
 from confluent_kafka import KafkaException
 
+from onematter.backbone import logs
 from onematter.backbone.clock import ClockRefused, clock_of
 from onematter.contracts.connections import KafkaConnection, SettingMissing
 from onematter.supervision.app import Supervision
@@ -27,14 +28,15 @@ from onematter.supervision.http import HttpDoor
 from onematter.supervision.provision import Names, Unprovisioned, admin_of, provide, remove_state
 
 TEST = "test"
-_FORMAT = "%(levelname)s %(name)s: %(message)s"
+
+log = logging.getLogger("onematter")
 
 
 @click.command()
 @click.argument("action", type=click.Choice(["run", "rebuild"]), default="run")
 def main(action: str) -> None:
     """Keep the live indicators; `rebuild` starts without any kept state."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=_FORMAT)
+    logs.set_up("supervision", os.environ.get("ONEMATTER_DEPLOYMENT", "supervision"), logging.WARNING)
     # Their warnings tell of idle streams, rebalances and full buffers, which are no news here.
     for noisy in ("faust", "mode", "aiokafka"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -53,7 +55,7 @@ def main(action: str) -> None:
             remove_state(admin, names, data_dir)
         supervision = Supervision(connection, names, provide(admin, names), data_dir, clock)
     except (SettingMissing, ClockRefused, Unprovisioned, KafkaException) as error:
-        print(f"supervision: {error}", file=sys.stderr)
+        log.critical("%s", error)
         sys.exit(2)
     data_dir.mkdir(parents=True, exist_ok=True)
     worker = faust.Worker(

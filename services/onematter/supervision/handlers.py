@@ -9,6 +9,7 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 
 from onematter.contracts.aggregate import Undecodable
+from onematter.contracts.synthetic import is_synthetic
 from onematter.contracts.times import unix_ms
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
 from onematter.supervision.core import Finished, VisitedAfterResult, leading_level
@@ -28,6 +29,8 @@ def fact_from(value: bytes | None) -> Finished | VisitedAfterResult | None:
     kind = event.WhichOneof("event")
     if kind in ("matter_completed", "acceptance_refused"):
         completed = event.matter_completed if kind == "matter_completed" else event.acceptance_refused
+        if is_synthetic(completed.matter_code):
+            return None
         if not (_placed(event) and completed.HasField("handed_in")):
             raise Undecodable(f"{kind} without matter_id, time or handed_in")
         time = unix_ms(event.time)

@@ -57,6 +57,16 @@ def test_decisions_are_counted_by_whose_they_are() -> None:
     assert value(metrics, "decisions_total", department="water", automatic="false") == 1
 
 
+def test_the_installations_own_items_are_in_no_figure() -> None:
+    metrics = Metrics("approval")
+    told = TaskFigures(metrics, "city", ["planning", "self_check"])
+    told.waiting([])
+    told.decided(decided("self_check", automatic=True))
+    assert value(metrics, "decisions_total", department="self_check", automatic="true") is None
+    assert value(metrics, "open_tasks", department="self_check") is None
+    assert value(metrics, "open_tasks", department="planning") == 0
+
+
 def test_what_is_no_decision_is_not_counted() -> None:
     metrics, told = figures()
     event = ApprovalEvent(matter_id="m", item_id="02")

@@ -200,6 +200,7 @@ def test_every_rule_of_the_shipped_catalogue_agrees_with_its_examples_and_can_be
     found = rules_of_catalogue(load_catalogue())
     assert {(one.matter_code, one.item_id) for one in found} == {
         ("OM-09", "01"), ("OM-09", "02"), ("OM-17", "01"), ("OM-90", "01"), ("OM-90", "02"), ("OM-90", "03"),
+        ("SELF-01", "01"), ("SELF-01", "02"), ("SELF-01", "03"),
     }  # fmt: skip
     assert all(outcome.agrees for one in found for outcome in one.outcomes)
     assert all({outcome.example.grants for outcome in one.outcomes} == {True, False} for one in found)

@@ -47,6 +47,14 @@ def test_a_refusal_to_accept_ends_a_matter_and_is_counted() -> None:
         fact_from(event.SerializeToString())
 
 
+def test_the_installations_own_matter_is_in_no_indicator() -> None:
+    event = completed()
+    event.matter_completed.matter_code = "SELF-01"
+    assert fact_from(event.SerializeToString()) is None
+    event.matter_completed.matter_code = "OM-90"
+    assert fact_from(event.SerializeToString()) is not None
+
+
 def test_a_result_before_its_hand_in_took_no_time() -> None:
     event = completed()
     event.matter_completed.handed_in.seconds = 101

@@ -1,0 +1,60 @@
+"""The canary in the chart: absent until it is asked for, and then with what it needs and no more."""
+
+from __future__ import annotations
+
+import pytest
+from tests.chart.rendering import (
+    LEAST,
+    PREFIX,
+    STORIES,
+    documents,
+    example,
+    merged,
+    named,
+    of_kind,
+    topics_toml,
+)
+
+from onematter.canary.settings import CanarySettings
+
+ENABLED = merged(LEAST, {"canary": {"enabled": True, "divisions": ["330106", "330206"]}})
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_it_is_not_there_until_it_is_asked_for(story: str) -> None:
+    assert not [one for one in example(story) if "canary" in one["metadata"]["name"]]
+
+
+def test_it_finds_its_settings_and_needs_no_secret() -> None:
+    deployment = named(documents(ENABLED), "Deployment", "canary")
+    spec = deployment["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    settings = CanarySettings.from_environment({one["name"]: one["value"] for one in container["env"]})
+    assert settings.divisions == ("330106", "330206")
+    assert settings.addresses == {name: f"{PREFIX}{name}:8080" for name in ("intake", "archive")}
+    assert (settings.interval_seconds, settings.timeout_seconds) == (120, 60)
+    assert container["args"] == ["onematter.canary"]
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    assert {key for volume in spec["volumes"] for key in volume} == {"name", "emptyDir"}
+
+
+def test_it_calls_intake_and_the_archive_and_nobody_else() -> None:
+    made = documents(ENABLED)
+    egress = named(made, "NetworkPolicy", "canary")["spec"]["egress"]
+    component = "app.kubernetes.io/component"
+    called = [
+        to["podSelector"]["matchLabels"][component] for rule in egress for to in rule["to"] if "podSelector" in to
+    ]
+    assert called == ["intake", "archive"]
+    assert {port["port"] for rule in egress for port in rule["ports"]} == {53, 8080}
+    for name in ("intake", "archive", "exchange"):
+        ingress = named(made, "NetworkPolicy", name)["spec"]["ingress"]
+        callers = [one["podSelector"]["matchLabels"][component] for rule in ingress for one in rule["from"]]
+        assert ("canary" in callers) == (name != "exchange")
+
+
+def test_kafka_does_not_know_of_it() -> None:
+    users = {"topics": {"mode": "strimzi"}, "strimzi": {"users": True, "cluster": "kafka"}}
+    made = documents(merged(ENABLED, {"kafka": users}))
+    assert topics_toml(made) == topics_toml(documents(merged(LEAST, {"kafka": users})))
+    assert not [one for one in of_kind(made, "KafkaUser") if "canary" in one["metadata"]["name"]]
