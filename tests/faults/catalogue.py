@@ -1,24 +1,22 @@
-"""Every fault, in the order in which rounds play them."""
+"""Every fault, in the order in which rounds play them: one of each module, then the next of each, so that a run that
+ends early has played something of every kind.
+"""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Sequence
+from itertools import chain, zip_longest
 
 from tests.faults.harness import Fault
 
-MODULES = ("kills", "proxy", "disks", "skew", "wire", "poison", "versions")
+MODULES = ("kills", "proxy", "disks", "skew", "wire", "poison", "versions", "restores")
 
 
 def all_faults() -> list[Fault]:
     """The faults of all modules. Imported before a world is opened: a module may ask something of the stack."""
-    found: list[Fault] = []
-    for name in MODULES:
-        if importlib.util.find_spec(f"tests.faults.{name}") is not None:
-            faults: Sequence[Fault] = getattr(importlib.import_module(f"tests.faults.{name}"), "FAULTS", ())
-            found += faults
-    return found
+    modules: list[Sequence[Fault]] = [importlib.import_module(f"tests.faults.{name}").FAULTS for name in MODULES]
+    return [fault for fault in chain(*zip_longest(*modules)) if fault is not None]
 
 
 def named(names: Sequence[str]) -> list[Fault]:

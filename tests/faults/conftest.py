@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults import catalogue
-from tests.faults.harness import World, open_world
+from tests.faults.harness import FINDINGS, World, open_world
 from tests.tail import forget_refused_connections
 
 SEED = 5
@@ -33,5 +33,5 @@ def world() -> Iterator[World]:
     with open_world(directory, seed=SEED) as opened:
         yield opened
     forget_refused_connections()
-    if not (directory / "findings.txt").exists():
+    if not (directory / FINDINGS).exists():
         shutil.rmtree(directory, ignore_errors=True)

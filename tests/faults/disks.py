@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.faults.harness import NotHere, World
+from tests.faults.harness import FINDINGS, NotHere, World
 from tests.tail import poll
 
 KAFKA, POSTGRES, NOTIFICATION = "kafka", "postgres", "notification"
@@ -30,8 +30,9 @@ PLACES = {KAFKA: "kafka", POSTGRES: "postgres", NOTIFICATION: "data/notification
 ROOMY = "4g"
 SOURCE = "onematter-faults-"
 ATTEMPTS = 50
-HARM_SECONDS = 30.0
-BACK_SECONDS = 90.0
+# A file that has room in itself, as a log that is written again from its beginning, feels it late.
+HARM_SECONDS = 120.0
+BACK_SECONDS = 120.0
 FULL_SECONDS = 2.0
 
 
@@ -67,7 +68,20 @@ def mounted(directory: Path) -> Iterator[bool]:
         yield bool(done)
     finally:
         for path in done:
-            unmount(path)
+            if (directory / FINDINGS).exists():
+                keep(path)
+            else:
+                unmount(path)
+
+
+def keep(path: Path) -> None:
+    """Take a small disk away and leave what was on it in its place."""
+    kept = path.with_name(f"{path.name}.kept")
+    copied = _run("cp", "--archive", str(path), str(kept))
+    unmount(path)
+    if copied:
+        path.rmdir()
+        kept.rename(path)
 
 
 def _run(*command: str, **account: Any) -> bool:

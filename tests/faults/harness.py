@@ -46,6 +46,8 @@ from onematter.local.stack import Stack, start
 
 READY_SECONDS = 120.0
 START_ATTEMPTS = 5
+# Below a world's directory: written by whoever judged it; where it is, the world is kept.
+FINDINGS = "findings.txt"
 PARTS = ("kafka", "postgres")
 # Small batches, so that a blow meets a service between many steps of its work and not between three. What the
 # government holds is asked for as long as a blow may last, so that no applicant is asked instead.
@@ -78,7 +80,7 @@ class Fault(Protocol):
     name: str
 
     def strike(self, world: World, rng: random.Random) -> int:
-        """Do the harm while the load is on; returns how many kills or blows there were. Takes at most a minute.
+        """Do the harm while the load is on; returns how many kills or blows there were. Takes about a minute.
 
         All that is random comes from `rng`. Raises NotHere where it cannot be done.
         """
@@ -217,8 +219,15 @@ class World:
         self.start(name, build=build, environment=environment, argv=argv, wait=wait)
 
     def wait_dead(self, name: str, seconds: float = 60) -> bool:
-        """Wait until it has ended by itself, as `die_at` makes it; returns whether it has."""
-        return self.process(name).wait_ended(seconds)
+        """Wait until it has killed itself, as `die_at` makes it; returns whether it has ended at all.
+
+        Raises AssertionError where it ended otherwise: that is no death at a boundary, but a service that failed.
+        """
+        process = self.process(name)
+        if not process.wait_ended(seconds):
+            return False
+        assert process.exit_code == -signal.SIGKILL, f"{name} did not die of its trap: {process.died()}"
+        return True
 
     def wait_ready(self, *names: str, seconds: float = READY_SECONDS) -> None:
         """Wait until these answer ready."""
@@ -362,6 +371,8 @@ def _answers(address: str) -> bool:
 @contextmanager
 def open_world(directory: Path, *, seed: int) -> Iterator[World]:
     """Bring a stack up in `directory`, with small disks below it where they may be had, and down at the end.
+
+    What is on them goes with them, unless FINDINGS is there by then: then it stands in the directory itself.
 
     The modules of faults are to be imported before, since they may add to STACK_ENVIRONMENT.
     """

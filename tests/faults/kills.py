@@ -1,5 +1,5 @@
-"""Kills: of each service at each boundary of its loop, at any time, asleep past its session, in storms; of broker and
-database; of everything at once.
+"""Kills: of each service at each boundary of its loop, in series, at any time, asleep past its session, in storms; of
+broker and database; of everything at once.
 
 Rule 1: at a boundary it is the process that kills itself (tests/faults/build.py): no luck is needed.
 Rule 2: whom a round strikes is dealt from a pack that the seed shuffles, so that every service has its turn.
@@ -21,7 +21,9 @@ from tests.faults.harness import PARTS, Fault, World
 from tests.tail import poll
 
 VICTIMS = 3
-DIES_SECONDS = 40.0
+POINTS = ("taking", "before_commit", "after_commit", "after_produce")
+# Six are the session of a member that is gone; and the archive has nothing to send until the others have come back.
+DIES_SECONDS = 120.0
 # Longer than the session time-out of the services' groups, 6 s, and than what PostgreSQL grants an idle transaction.
 TAKEN_OVER_SECONDS = 60.0
 # How often each deployment died at each boundary, for the table.
@@ -69,6 +71,46 @@ class AtBoundary:
     def _after(self, name: str, rng: random.Random) -> int:
         # What few matters need has few steps that send.
         return 0 if name == "exchange" else rng.randint(0, 2)
+
+
+class InSeries:
+    """Every service dies again and again, all at the same time, each at one boundary of its loop after the other.
+
+    Where one dies again before or after a commit, it had come back, taken its lanes and worked since it died last.
+    """
+
+    kills = True
+
+    def __init__(self, name: str, deaths: int) -> None:
+        self.name, self._deaths = name, deaths
+
+    def strike(self, world: World, rng: random.Random) -> int:
+        """Kill each, and let it die `deaths` times; each boundary has its turn with the services, too."""
+        points = rng.sample(POINTS, len(POINTS))
+        names = rng.sample(DEPLOYMENTS, len(DEPLOYMENTS))
+        turns = {
+            name: [points[(number + death) % len(points)] for death in range(self._deaths)]
+            for number, name in enumerate(names)
+        }
+        with ThreadPoolExecutor(len(names)) as pool:
+            told = list(pool.map(lambda name: self._die(world, name, turns[name]), names))
+        missed = [why for why in told if why]
+        assert not missed, "; ".join(missed)
+        return len(names) * (1 + self._deaths)
+
+    def _die(self, world: World, name: str, points: Sequence[str]) -> str:
+        """Die at these points; returns where it did not."""
+        world.kill(name)
+        try:
+            for point in points:
+                world.start(name, build={"die_at": {"point": point, "after": 0}}, wait=False)
+                if not world.wait_dead(name, DIES_SECONDS):
+                    return f"{name} did not come to {point}"
+                BOUNDARIES[name, point] += 1
+            return ""
+        finally:
+            # At once, whatever happened: without it the others might get no work, and never come to their boundary.
+            world.restart(name, wait=False)
 
 
 class Rebalancing:
@@ -230,9 +272,10 @@ def dies(world: World, name: str, plan: Mapping[str, Any]) -> bool:
     It is started at once: without it the others might get no work, and never come to their boundary.
     """
     again(world, name, plan)
-    dead = world.wait_dead(name, DIES_SECONDS)
-    world.restart(name, wait=False)
-    return dead
+    try:
+        return world.wait_dead(name, DIES_SECONDS)
+    finally:
+        world.restart(name, wait=False)
 
 
 def stopped(world: World, name: str) -> bool:
@@ -245,6 +288,7 @@ def stopped(world: World, name: str) -> bool:
 
 
 FAULTS: Sequence[Fault] = (
+    InSeries("kill in series at every boundary", len(POINTS)),
     AtBoundary("kill before commit", "before_commit"),
     AtBoundary("kill after commit, before produce", "after_commit"),
     AtBoundary("kill after produce, before the mark", "after_produce"),

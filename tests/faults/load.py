@@ -20,7 +20,8 @@ from tests.faults.watch import Watch
 # Told at least for so long, so that a blow meets a world at work; then a trickle, until `finish` is called.
 SPREAD_SECONDS = 4.0
 TRICKLE_A_SECOND = 6.0
-TRICKLE = 360
+# For five minutes, which no blow lasts.
+TRICKLE = 1800
 THREADS = 24
 # A story of each kind in proportion; most matters are decided by rule, as most are.
 WEIGHTS = {

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from tests.faults.auditor import Finding
@@ -41,7 +42,7 @@ STACK_ENVIRONMENT[kafka.DETOUR] = f"{DETOUR_LISTENING}:{DETOUR_ADVERTISED}"
 
 
 class Route:
-    """The way of some deployments to the broker and the database, through proxies, from `open` to `close`."""
+    """The way of some deployments to the broker and the database, through proxies, from `begin` to `close`."""
 
     def __init__(self, world: World, names: Sequence[str]) -> None:
         url = urlsplit(world.database_url)
@@ -51,10 +52,15 @@ class Route:
         self.proxies = (self.kafka, self.postgres)
         self._world, self._url, self._ends = world, url, ExitStack()
 
-    def open(self) -> None:
-        """Start the proxies, and the deployments anew with the proxies' addresses."""
-        for proxy in self.proxies:
-            self._ends.enter_context(proxy)
+    def begin(self) -> None:
+        """Start the proxies, both or none."""
+        with ExitStack() as ends:
+            for proxy in self.proxies:
+                ends.enter_context(proxy)
+            self._ends = ends.pop_all()
+
+    def lead(self) -> None:
+        """Start the deployments anew with the proxies' addresses."""
         at = f"{self._url.username}:{self._url.password}@{LOOPBACK}:{self.postgres.port}"
         environment = {
             "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{self.kafka.port}",
@@ -82,25 +88,30 @@ class Route:
 
 
 class Network:
-    """What all faults of the network share: two deployments behind proxies, chosen by the seed."""
+    """What all faults of the network share: two deployments behind proxies, chosen by the seed.
+
+    One route at a time, whosever it is: the broker's other door has one port. It ends when the next one strikes or when
+    its fault has been judged, since by then the restoring has led everybody the straight way.
+    """
 
     name = ""
-
-    def __init__(self) -> None:
-        self._route: Route | None = None
+    _route: ClassVar[Route | None] = None
 
     def strike(self, world: World, rng: random.Random) -> int:
         """Lead some deployments through proxies, and let the weather change while the load is on."""
         self._end()
-        self._route = Route(world, rng.sample(sorted(world.services), ROUTED))
-        self._route.open()
-        self._route.used()
-        return self.storm(self._route, rng)
+        route = Route(world, rng.sample(sorted(world.services), ROUTED))
+        # Kept when its ports are its own: only then is there something to be calmed and closed.
+        route.begin()
+        Network._route = route
+        route.lead()
+        route.used()
+        return self.storm(route, rng)
 
     def heal(self, world: World) -> None:
         """Calm it; the restoring lets them take the straight way again."""
-        if self._route is not None:
-            self._route.calm()
+        if Network._route is not None:
+            Network._route.calm()
 
     def verify(self, world: World) -> Sequence[Finding]:
         """Nothing but what the auditor finds; the proxies are not needed any more."""
@@ -108,7 +119,7 @@ class Network:
         return ()
 
     def _end(self) -> None:
-        route, self._route = self._route, None
+        route, Network._route = Network._route, None
         if route is not None:
             route.close()
 

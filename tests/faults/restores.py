@@ -96,6 +96,8 @@ def goes_on(world: World, names: Sequence[str]) -> None:
 class Older:
     """Services lose their database under load, and get an older one."""
 
+    kills = True
+
     def __init__(self, name: str, count: int) -> None:
         self.name, self._count, self._pack = name, count, Pack()
 
@@ -126,6 +128,7 @@ class HalfSent:
     """Intake dies when its events are told and what follows from them is not sent; then its database is lost too."""
 
     name = "restore behind a half-sent step"
+    kills = True
 
     def strike(self, world: World, rng: random.Random) -> int:
         """Dump, die half sent, lose, restore, start."""

@@ -54,6 +54,7 @@ def play(world: World, fault: Fault, number: int, *, seed: int, matters: int) ->
 
 def _play(world: World, fault: Fault, rng: random.Random, matters: int, played: Round) -> None:
     world.load.begin(matters)
+    failed: list[Exception] = []
     skipped: NotHere | None = None
     try:
         world.load.wait(int(STRUCK_AT * matters))
@@ -61,17 +62,33 @@ def _play(world: World, fault: Fault, rng: random.Random, matters: int, played: 
         played.kills = played.blows if getattr(fault, "kills", False) else 0
     except NotHere as reason:
         skipped = reason
-    finally:
-        healed = time.monotonic()
-        if isinstance(fault, Healing):
-            fault.heal(world)
-        world.restore()
-        played.matters = world.load.finish()
+    except Exception as error:
+        failed.append(error)
+    healed = time.monotonic()
+    # Whatever went wrong before: the world is made whole, and nobody goes on handing in.
+    for step in (lambda: _heal(world, fault), world.restore, lambda: _finish(world, played)):
+        try:
+            step()
+        except Exception as error:
+            failed.append(error)
+    if failed:
+        for later in failed[1:]:
+            failed[0].add_note(f"then {type(later).__name__}: {later}")
+        raise failed[0]
     answered = time.monotonic()
     played.recovery_seconds = answered - healed + world.settle(SETTLE_SECONDS)
     played.findings += judge(world, fault)
     if skipped is not None:
         raise skipped
+
+
+def _heal(world: World, fault: Fault) -> None:
+    if isinstance(fault, Healing):
+        fault.heal(world)
+
+
+def _finish(world: World, played: Round) -> None:
+    played.matters = world.load.finish()
 
 
 def judge(world: World, fault: Fault) -> Sequence[Finding]:
@@ -102,12 +119,19 @@ class Together:
                 blows += fault.strike(world, rng)
             except NotHere as reason:
                 self.left_out[fault.name] = str(reason)
-            finally:
-                if isinstance(fault, Healing):
-                    fault.heal(world)
+            except Exception as error:
+                self._heal_after(error, world, fault)
+                raise
+            _heal(world, fault)
             if fault is not self._faults[-1]:
                 world.restore()
         return blows
+
+    def _heal_after(self, error: Exception, world: World, fault: Fault) -> None:
+        try:
+            _heal(world, fault)
+        except Exception as later:
+            error.add_note(f"then {type(later).__name__}: {later}")
 
     def verify(self, world: World) -> Sequence[Finding]:
         """What each of them finds."""

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.faults import catalogue, kills
-from tests.faults.harness import Fault, World, open_world
+from tests.faults.harness import FINDINGS, Fault, World, open_world
 from tests.faults.rounds import Round, play
 from tests.faults.table import Report
 
@@ -29,32 +29,27 @@ OUT = Path("build/faults.json")
 # A story is about one matter.
 MATTERS = 150
 SHOWN = 30
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play, print and write; returns 1 on any finding and when a safeguard's absence goes unseen."""
+    """Play, print and write; returns 1 on any finding and when a safeguard's absence goes unseen, 130 on SIGINT."""
     options = _options(arguments)
     # kafka-python leaves sockets of refused connections to the collector.
     warnings.simplefilter("ignore", ResourceWarning)
-    faults = catalogue.named([name for name in options.faults.split(",") if name])
+    faults: Sequence[Fault] = options.faults
     directory = Path(tempfile.mkdtemp(prefix="onematter-faults-"))
     report = Report(options.seed, boundaries=kills.BOUNDARIES)
     began = time.monotonic()
     _say(f"seed {options.seed}, {len(faults)} faults, about {options.matters} matters a round, in {directory}")
-    with open_world(directory, seed=options.seed) as world:
-        _say(f"the stack is up after {time.monotonic() - began:.0f} s")
-        for played in _rounds(world, faults, options, began):
-            report.rounds.append(played)
-            _tell(played)
-            if played.findings:
-                _keep(world, played, options.seed)
-                break
-        else:
-            report.last = world.audit(fresh=True)
-            for finding in report.last[:SHOWN]:
-                _say(f"the last audit: {finding}")
-        if options.controls and not report.failed:
-            report.negative_controls = _controls(world)
+    interrupted = False
+    try:
+        with open_world(directory, seed=options.seed) as world:
+            _say(f"the stack is up after {time.monotonic() - began:.0f} s")
+            _play(world, faults, options, report, began)
+    except KeyboardInterrupt:
+        interrupted = True
+        _say("interrupted; until then:")
     report.seconds = time.monotonic() - began
     report.save(options.out)
     _say("")
@@ -70,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"kept: {directory}")
         return 1
     shutil.rmtree(directory, ignore_errors=True)
-    return 0
+    return INTERRUPTED if interrupted else 0
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -79,10 +74,37 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, help="so many rounds; 0: as many as the minutes allow")
     parser.add_argument("--minutes", type=float, default=10, help="begin no round after this; without --rounds")
     parser.add_argument("--matters", type=int, default=MATTERS, help="stories a round")
-    parser.add_argument("--faults", default="", help="the beginnings of names, with commas; all without it")
+    parser.add_argument(
+        "--faults", default="", type=_faults, help="the beginnings of names, with commas; all without it"
+    )
     parser.add_argument("--controls", action=argparse.BooleanOptionalAction, default=True, help="negative controls too")
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args(arguments)
+
+
+def _faults(text: str) -> Sequence[Fault]:
+    try:
+        return catalogue.named([name.strip() for name in text.split(",") if name.strip()])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _play(world: World, faults: Sequence[Fault], options: argparse.Namespace, report: Report, began: float) -> None:
+    """Play the rounds, judge all once more, and play the negative controls; into the report."""
+    for played in _rounds(world, faults, options, began):
+        report.rounds.append(played)
+        report.seconds = time.monotonic() - began
+        # Whoever ends it early has what was played so far.
+        report.save(options.out)
+        _tell(played)
+        if played.findings:
+            _keep(world, played, options.seed)
+            return
+    report.last = world.audit(fresh=True)
+    for finding in report.last[:SHOWN]:
+        _say(f"the last audit: {finding}")
+    if options.controls and not report.failed:
+        report.negative_controls = _controls(world)
 
 
 def _rounds(world: World, faults: Sequence[Fault], options: argparse.Namespace, began: float) -> Iterator[Round]:
@@ -122,7 +144,7 @@ def _keep(world: World, played: Round, seed: int) -> None:
     if len(played.findings) > SHOWN:
         _say(f"     and {len(played.findings) - SHOWN} more")
     world.book.save(world.directory / "book.jsonl")
-    (world.directory / "findings.txt").write_text("\n".join(map(str, played.findings)) + "\n")
+    (world.directory / FINDINGS).write_text("\n".join(map(str, played.findings)) + "\n")
 
 
 def _controls(world: World) -> dict[str, bool]:

@@ -28,7 +28,7 @@ SKEWED = 4
 NOTIFICATION = "notification"
 # Long enough that some notices are due for the third time, and others not yet.
 DELAYED_SECONDS = 3.0
-NOTICED_SECONDS = 40.0
+NOTICED_SECONDS = 120.0
 # The load of one machine; an hour is far beyond it.
 LATE_MS = 120_000
 TIMER = "timer/"

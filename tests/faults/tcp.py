@@ -71,12 +71,13 @@ class Proxy:
         self.resets = 0
         self._connections: set[_Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"proxy-{upstream}", daemon=True)
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
 
     def __enter__(self) -> Self:
+        # Not before: one that never begins has nothing to be closed.
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         try:
             self._do(self._open)

@@ -9,6 +9,7 @@ shows that it leads on.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -63,9 +64,9 @@ def refused(stack: Stack, name: str) -> str:
         stack.restart(name, ready_timeout_seconds=READY_SECONDS)
     process = stack.supervisor.processes[name]
     assert process.exit_code == 1
-    word = process.last_lines()[-1]
-    assert word.startswith(f"onematter.{name}: "), died.value
-    return word
+    word = json.loads(process.last_lines()[-1])
+    assert (word["level"], word["deployment"]) == ("CRITICAL", name), died.value
+    return word["message"]
 
 
 def starts(stack: Stack, name: str) -> None:

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from tests.faults import disks
 from tests.faults.disks import LimitedFiles, SmallDisk, mounted, mounts
+from tests.faults.harness import FINDINGS
 from tests.tail import poll
 
 SECONDS = 10.0
@@ -62,6 +63,19 @@ def test_a_small_disk_is_full_until_it_is_freed_and_gone_at_the_end(tmp_path: Pa
             assert write(process) == "written"
         assert {tmp_path / one for one in disks.PLACES.values()} <= mounts().keys()
     assert not [path for path in mounts() if path.is_relative_to(tmp_path)]
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_what_was_on_a_small_disk_is_kept_where_something_was_found(tmp_path: Path, found: bool) -> None:
+    place = tmp_path / disks.PLACES[disks.NOTIFICATION]
+    with mounted(tmp_path) as there:
+        if not there:
+            pytest.skip("no tmpfs may be mounted here: all is on the directory's own disk")
+        (place / "notices.db").write_text("a notice")
+        if found:
+            (tmp_path / FINDINGS).write_text("a finding")
+    assert not [path for path in mounts() if path.is_relative_to(tmp_path)]
+    assert [one.read_text() for one in place.glob("*")] == (["a notice"] if found else [])
 
 
 def test_a_mount_whose_maker_is_gone_is_taken_away(tmp_path: Path) -> None:

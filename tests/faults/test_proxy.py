@@ -7,8 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from random import Random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from tests.faults import proxy as network
 from tests.faults.tcp import CALM, Proxy, Way, Weather
 from tests.tail import poll
 
@@ -145,3 +149,51 @@ def test_a_server_that_is_away_is_a_reset(proxy: Proxy, echo: Echo) -> None:
     ):
         one.recv(1)
     proxy.upstream = echo.port
+
+
+def led_through(echo: Echo) -> Any:
+    """As much of a world as the faults of the network ask for; whoever is started talks through both proxies."""
+
+    def restart(_: str, *, environment: dict[str, str]) -> None:
+        kafka = environment["KAFKA_BOOTSTRAP_SERVERS"].rpartition(":")[2]
+        postgres = environment["DATABASE_URL"].rpartition(":")[2]
+        for port in (kafka, postgres):
+            with closing(socket.create_connection(("127.0.0.1", int(port)), SECONDS)) as connection:
+                connection.sendall(b"hello")
+                assert connection.recv(5) == b"hello"
+
+    processes = {name: SimpleNamespace(alive=lambda: True) for name in ("one", "other")}
+    return SimpleNamespace(
+        database_url=f"postgresql://me:mine@127.0.0.1:{echo.port}", services=tuple(processes), restart=restart,
+        wait_ready=lambda *_: None, process=processes.get,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def weather(monkeypatch: pytest.MonkeyPatch, echo: Echo) -> Iterator[None]:
+    monkeypatch.setattr(network, "DETOUR_LISTENING", echo.port)
+    monkeypatch.setattr(network, "SHORT_SECONDS", SHORT_SECONDS)
+    yield
+    network.Slow().verify(cast(Any, None))
+
+
+@pytest.mark.usefixtures("weather")
+def test_two_faults_of_the_network_share_the_one_door(echo: Echo) -> None:
+    world = led_through(echo)
+    # As in one round: each strikes and heals, and only then all are judged.
+    first, second = network.Slow(), network.Slow()
+    for fault in (first, second):
+        assert fault.strike(world, Random(1)) == 2
+        fault.heal(world)
+    for fault in (first, second):
+        assert fault.verify(world) == ()
+
+
+@pytest.mark.usefixtures("weather")
+def test_a_door_that_is_taken_is_told_and_leaves_nothing_to_be_healed(echo: Echo) -> None:
+    world, fault = led_through(echo), network.Slow()
+    with Proxy(echo.port, network.DETOUR_ADVERTISED), pytest.raises(OSError, match="in use"):
+        fault.strike(world, Random(1))
+    fault.heal(world)
+    assert fault.strike(world, Random(1)) == 2
+    fault.heal(world)
