@@ -1,4 +1,4 @@
-"""A Kafka that asks who is there: a further door with TLS and users, and an authorizer that gives nobody a right by itself.
+"""A Kafka that asks who is there: a further door with TLS and users, and an authorizer that gives no right by itself.
 
 Rule 1: the door of `onematter.local` stays as it is, for whoever may everything: the broker itself, and the tests' own
 eyes.

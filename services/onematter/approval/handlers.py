@@ -27,8 +27,8 @@ from onematter.law.catalogue import Catalogue
 def command_from(commands: Topic, record: Record) -> Command | None:
     """Return the command that a record leads to; None for another topic than `commands`.
 
-    Raises Undecodable when it is no ApprovalCommand of a matter, UnknownType when it asks for something that this version
-    does not know. One that asks for nothing is left to be refused.
+    Raises Undecodable when it is no ApprovalCommand of a matter, UnknownType when it asks for something that this
+    version does not know. One that asks for nothing is left to be refused.
     """
     if record.topic != commands.name:
         return None

@@ -154,7 +154,7 @@ def _of_client(table: TopicTable, client: Client) -> Iterator[Right]:
 
 def _operations(topic: Topic, deployment: str) -> Iterator[str]:
     owns = topic.owner == deployment
-    # An owner reads its own events when it takes a lane, and when it is restored; its dead letters stand in its database.
+    # An owner reads its own events when it takes a lane or is restored; its dead letters stand in its database.
     reads = (owns and topic.kind != "dead-letters") or deployment in topic.readers
     writes = owns or deployment in topic.writers
     if reads:

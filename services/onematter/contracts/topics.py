@@ -75,7 +75,7 @@ class TopicTable:
         return tuple(t.name for t in self.topics.values() if t.owner == deployment and t.kind == kind)
 
     def writers_of(self, topic: Topic) -> frozenset[str]:
-        """The deployments that may write streams to a topic: events are their owner's alone; clients have no streams."""
+        """The deployments that may write streams to a topic; events are their owner's alone, and clients have none."""
         return frozenset({topic.owner} if topic.kind == "events" else topic.writers) & self.deployments.keys()
 
     def events_topic(self, deployment: str) -> str:

@@ -27,8 +27,8 @@ _FROM_INTAKE = frozenset({"resolve_materials", "stop_resolving"})
 def command_from(commands: Topic, record: Record) -> Command | None:
     """Return the command that a record leads to; None for another topic than `commands`.
 
-    Raises Undecodable when it is no ExchangeCommand of a matter, or in a stream not one of intake's; UnknownType when it
-    asks for something that this version does not know. One that asks for nothing is left to be refused.
+    Raises Undecodable when it is no ExchangeCommand of a matter, or in a stream not one of intake's; UnknownType when
+    it asks for something that this version does not know. One that asks for nothing is left to be refused.
     """
     if record.topic != commands.name:
         return None
