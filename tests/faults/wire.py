@@ -26,6 +26,8 @@ from tests.tail import poll
 from onematter.intake.v1.intake_commands_pb2 import IntakeCommand
 
 ACKNOWLEDGED_SECONDS = 60.0
+# All that was ever written, under load.
+READ_SECONDS = 240.0
 # A replay of more than this takes some lanes, whole: all their topics from offset 0.
 REPLAYED_RECORDS = 15_000
 REPEATED_COMMANDS = 60
@@ -69,7 +71,7 @@ def read_all(servers: str, topics: Sequence[str]) -> list[Raw]:
                 found.extend(Raw(r.topic, r.partition, r.offset, r.key, r.value, list(r.headers)) for r in records)
             return all((consumer.position(place) or 0) >= end for place, end in ends.items())
 
-        poll(at_the_end, "the ends of the topics", ACKNOWLEDGED_SECONDS)
+        poll(at_the_end, "the ends of the topics", READ_SECONDS)
     # What came behind the ends meanwhile is another reading's.
     return [raw for raw in found if raw.offset < ends[TopicPartition(raw.topic, raw.partition)]]
 
