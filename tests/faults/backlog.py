@@ -36,6 +36,7 @@ from onematter.local.stack import Stack, start
 CACHED_AGGREGATES = 2000
 SAMPLE_SECONDS = 0.5
 READY_SECONDS = 120.0
+PROGRESS_SECONDS = 5.0
 # What may come beside the backlog: allocators keep what one heavy step took, and samples are few.
 ALLOWED_BYTES = 24 * MEBIBYTE
 ALLOWED_BYTES_A_RECORD = 64
@@ -78,10 +79,10 @@ def judge(name: str, samples: Sequence[Sample], records: int) -> Grown:
 
 
 class Backlog:
-    """One stack, and what stands before its services."""
+    """One stack, and what stands before its services. `say` is given a line of progress now and then."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
+    def __init__(self, stack: Stack, say: Callable[[str], None]) -> None:
+        self.stack, self._say = stack, say
         self.handins = HandIns(stack.addresses.kafka_bootstrap_servers, table().partitions)
         self.specs = {name: process.spec for name, process in stack.supervisor.processes.items()}
 
@@ -103,10 +104,22 @@ class Backlog:
     def work_off(self, names: Sequence[str], done: Callable[[], float], records: int, seconds: float) -> list[Grown]:
         """Start services and wait until `done` says `records`; what each of them grew by."""
         sampler = Sampler(self.stack, SAMPLE_SECONDS, done)
+        who, began, told = ", ".join(names), time.monotonic(), 0.0
+
+        def worked_off() -> bool:
+            nonlocal told
+            time.sleep(0.2)
+            so_far, seconds = done(), time.monotonic() - began
+            if seconds - told >= PROGRESS_SECONDS:
+                told = seconds
+                self._say(f"{seconds:5.0f} s: {so_far:.0f} of {records} records, by {who}")
+            return so_far >= records
+
+        self._say(f"{records} records stand before {who}")
         self.run(names)
         sampler.start()
         try:
-            poll(lambda: time.sleep(0.2) or done() >= records, f"{records} records by {', '.join(names)}", seconds)
+            poll(worked_off, f"{records} records by {who}", seconds)
         finally:
             sampler.stop()
         return [judge(name, sampler.samples[name], records) for name in names]
@@ -159,7 +172,14 @@ def commands(backlog: Backlog, records: int, seconds: float) -> list[Grown]:
 KINDS = {"hand-ins": hand_ins, "commands": commands}
 
 
-def measure(directory: Path, kind: str, records: int, seconds: float, environment: dict[str, str]) -> list[Grown]:
+def measure(
+    directory: Path,
+    kind: str,
+    records: int,
+    seconds: float,
+    environment: dict[str, str],
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Grown]:
     """Bring a stack up in `directory`, let a backlog stand before its services, and have it worked off."""
     own = {"ONEMATTER_CACHED_AGGREGATES": str(CACHED_AGGREGATES), **environment}
     services = [
@@ -168,12 +188,16 @@ def measure(directory: Path, kind: str, records: int, seconds: float, environmen
         if spec.deployment in ("intake", *LATER)
     ]
     with start(directory, detached=False, services=services, ready_timeout_seconds=READY_SECONDS) as stack:
-        backlog = Backlog(stack)
+        backlog = Backlog(stack, say)
         backlog.stop(["intake", *LATER])
         try:
             return KINDS[kind](backlog, records, seconds)
         finally:
             backlog.handins.close()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def main() -> int:
@@ -185,7 +209,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("build/backlog.json"))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="onematter-backlog-") as directory:
-        found = measure(Path(directory), arguments.kind, arguments.records, arguments.seconds, {})
+        found = measure(Path(directory), arguments.kind, arguments.records, arguments.seconds, {}, _say)
     for one in found:
         print(
             f"{one.name:18} {one.records:8} records in {one.seconds:6.1f} s: {one.warm_bytes / MEBIBYTE:6.1f} MiB, "

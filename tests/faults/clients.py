@@ -42,14 +42,20 @@ OPTIONS = (
 
 
 class GaveUp(Exception):
-    """There was no answer for GIVE_UP_SECONDS."""
+    """There was no answer for as long as a client waits."""
 
 
 class Clients:
-    """The two doors. `address_of` gives a deployment's gRPC address. Threads may share it."""
+    """The two doors. `address_of` gives a deployment's gRPC address. Threads may share it.
 
-    def __init__(self, servers: str, address_of: Callable[[str], str], book: Book) -> None:
+    A client gives up after `patience_seconds` without an answer.
+    """
+
+    def __init__(
+        self, servers: str, address_of: Callable[[str], str], book: Book, patience_seconds: float = GIVE_UP_SECONDS
+    ) -> None:
         self._servers, self._address_of, self.book = servers, address_of, book
+        self.patience_seconds = patience_seconds
         self._lock = threading.Lock()
         self._producer: KafkaProducer | None = None
         self._channels: dict[str, grpc.Channel] = {}
@@ -127,7 +133,7 @@ class Clients:
         return outcome
 
     def _until(self, attempt: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + GIVE_UP_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while not (found := attempt()):
             if time.monotonic() > deadline or self.closing.wait(AGAIN_SECONDS):
                 raise GaveUp(what)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from tests.faults.book import Book
-from tests.faults.clients import GIVE_UP_SECONDS, Clients, GaveUp
+from tests.faults.clients import Clients, GaveUp
 from tests.faults.stories import Stories
 from tests.faults.watch import Watch
 
@@ -38,7 +38,10 @@ WEIGHTS = {
 class Load:
     """Hand-ins and what follows, at a pace. One load at a time: `begin`, then `finish`."""
 
-    def __init__(self, clients: Clients, watch: Watch, book: Book, seed: int) -> None:
+    def __init__(
+        self, clients: Clients, watch: Watch, book: Book, seed: int, trickle_a_second: float = TRICKLE_A_SECOND
+    ) -> None:
+        self._patience_seconds, self._trickle_a_second = clients.patience_seconds, trickle_a_second
         self.stories = Stories(clients, watch, book)
         self._rng = random.Random(f"load/{seed}")
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="story")
@@ -64,7 +67,7 @@ class Load:
             while self.told < min(due, matters):
                 self._tell()
             time.sleep(0.02)
-        while self.told < matters + TRICKLE and not self._ended.wait(1 / TRICKLE_A_SECOND):
+        while self.told < matters + TRICKLE and not self._ended.wait(1 / self._trickle_a_second):
             self._tell()
 
     def _tell(self) -> None:
@@ -89,10 +92,10 @@ class Load:
         while self.told < stories and self.running and time.monotonic() < deadline:
             time.sleep(0.02)
 
-    def finish(self, seconds: float = GIVE_UP_SECONDS) -> int:
+    def finish(self) -> int:
         """Begin no more, and wait until every client has its answer; returns how many stories there were.
 
-        Raises AssertionError when one has none in time.
+        Raises AssertionError when one has none as long as clients wait.
         """
         feeder = self._feeder
         if feeder is None:
@@ -100,7 +103,7 @@ class Load:
         self._ended.set()
         feeder.join()
         self._feeder = None
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + self._patience_seconds
         failed: list[str] = []
         for future in self._futures:
             try:

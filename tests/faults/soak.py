@@ -245,7 +245,9 @@ def _row(cursor: Any) -> Any:
 
 def chart(samples: dict[str, list[Sample]], width: int = 900, height: int = 360) -> str:
     """Memory by process over time, as an SVG."""
-    colours = ("#1b6ca8", "#c0392b", "#27814a", "#8e44ad", "#b9770e", "#16777a", "#5d6d7e", "#a04000", "#2c3e50")
+    colours = (
+        "#1b6ca8", "#c0392b", "#27814a", "#8e44ad", "#b9770e", "#16777a", "#5d6d7e", "#a04000", "#2c3e50", "#d81b60",
+    )  # fmt: skip
     longest = max((s.seconds for of in samples.values() for s in of), default=1.0) or 1.0
     most = max((s.rss_bytes for of in samples.values() for s in of), default=1) * 1.05
     lines: list[str] = []
@@ -261,7 +263,7 @@ def chart(samples: dict[str, list[Sample]], width: int = 900, height: int = 360)
     lines.append(f'<text x="{width - 230}" y="{height - 8}">{longest / 60:.0f} min</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-        f'font-size="12">\n' + "\n".join(lines) + "\n</svg>\n"
+        f'font-size="12">\n<rect width="100%" height="100%" fill="#ffffff"/>\n' + "\n".join(lines) + "\n</svg>\n"
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tests.faults.book import Book, Command
-from tests.faults.clients import GIVE_UP_SECONDS, Clients, GaveUp
+from tests.faults.clients import Clients, GaveUp
 from tests.faults.watch import Watch
 from tests.live import (
     COMMANDS,
@@ -37,8 +37,8 @@ from onematter.intake.v1.intake_service_pb2_grpc import IntakeServiceStub
 SMALL, LARGE = 5.0, 2_000_000.0
 ITEMS = {"county": "01", "city": "02", "province": "03"}
 LOOK_SECONDS = 0.05
-# A department may have to wait, for a material that is fetched say; then it decides anew.
-ATTEMPTS = 40
+# A department may have to wait, for a material that is fetched say; then it decides anew, after longer each time.
+DECIDES_AGAIN_SECONDS, DECIDES_AGAIN_SECONDS_AT_MOST = 0.5, 5.0
 
 T = TypeVar("T")
 
@@ -168,7 +168,9 @@ class Stories:
         return command
 
     def _decide(self, level: str, matter_id: str, grant: bool, rng: random.Random) -> None:
-        for _ in range(ATTEMPTS):
+        deadline = time.monotonic() + self._clients.patience_seconds
+        pause = DECIDES_AGAIN_SECONDS
+        while time.monotonic() < deadline:
             command = self._decision(level, matter_id, grant)
             if rng.random() < 0.5:
                 told = self._handle(level, command, "DecideTask")
@@ -178,7 +180,9 @@ class Stories:
                 sent = self._clients.publish(COMMANDS[level], command)
                 if self._told(level, sent).WhichOneof("event") == "task_decided":
                     return
-            time.sleep(10 * LOOK_SECONDS)
+            if self._clients.closing.wait(pause):
+                break
+            pause = min(2 * pause, DECIDES_AGAIN_SECONDS_AT_MOST)
         raise GaveUp(f"{level} takes no decision")
 
     def _handle(self, level: str, command: ApprovalCommand, method: str) -> Outcome | CommandRefused:
@@ -195,7 +199,7 @@ class Stories:
         return self._see(level, command.matter_id, lambda event: event.cause.digest == digest, "an answer")
 
     def _see(self, level: str, matter_id: str, wanted: Callable[[ApprovalEvent], bool], what: str) -> ApprovalEvent:
-        deadline = time.monotonic() + GIVE_UP_SECONDS
+        deadline = time.monotonic() + self._clients.patience_seconds
         while time.monotonic() < deadline:
             for record in self._watch.of(TASK_EVENTS[level], matter_id):
                 event = ApprovalEvent.FromString(record.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.faults.sampling import MEBIBYTE, Sample
 from tests.faults.soak import Stored, chart, judge, judge_database
@@ -67,3 +69,8 @@ def test_the_chart_has_a_line_for_each_process() -> None:
     drawn = chart({"intake": samples(), "archive": samples(1000)})
     assert drawn.count("<polyline") == 2
     assert ">archive</text>" in drawn
+
+
+def test_each_process_of_a_stack_has_a_colour_of_its_own() -> None:
+    drawn = chart({f"process {number}": samples() for number in range(10)})
+    assert len(set(re.findall(r'stroke="(#\w+)"', drawn))) == 10

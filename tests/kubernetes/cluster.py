@@ -69,7 +69,7 @@ class Cluster:
         found = self.get("pods", "--selector", f"app.kubernetes.io/component={deployment}")["items"]
         return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    def wait_ready(self, deployments: Sequence[str], seconds: float = 300) -> None:
+    def wait_ready(self, deployments: Sequence[str], seconds: float = 480) -> None:
         """Wait until every pod of these is there and ready."""
         for name in deployments:
             self.kubectl("rollout", "status", f"deployment/{RELEASE}-onematter-{name}", f"--timeout={int(seconds)}s")

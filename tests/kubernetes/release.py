@@ -49,8 +49,10 @@ def values_of(image: str, parts: Parts, node: str) -> dict[str, Any]:
         "kafka": kafka,
         "database": {"existingSecret": "database", "port": int(parts.database_url.rpartition(":")[2].split("/")[0])},
         "intake": {"queryKeySecret": "query-key"},
-        "exchange": {"platformAddress": parts.platform},
+        # Longer than any outage here: else the applicant is asked for the material, whom no story of the load plays.
+        "exchange": {"platformAddress": parts.platform, "giveUpSeconds": 900},
         "defaults": {"replicas": 1, "maxBatch": 50, "resources": resources},
+        "test": {"timeoutSeconds": 240},
         "approvals": [{"name": name, "level": level, **own[name]} for name, level in levels.items()],
         "services": {name: own[name] for name in ALL if name not in levels},
         "notification": {"persistence": {"existingClaim": CLAIM}},
