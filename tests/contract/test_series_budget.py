@@ -242,12 +242,9 @@ def peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("service", BUILDERS)
-def test_a_service_of_a_hundred_divisions_stays_within_its_budget(
-    service: str, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_service_of_a_hundred_divisions_stays_within_its_budget(service: str, tmp_path: Path) -> None:
     deployment = "approval-province" if service == "approval" else service
     shown = series(asyncio.run(driven(service, deployment, tmp_path)))
-    record_property("series", shown)
     assert 100 < shown <= BUDGET
 
 

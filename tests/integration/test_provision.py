@@ -85,4 +85,6 @@ def test_arguments_that_make_no_sense_are_refused(arguments: list[str]) -> None:
         check=False,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (2, "provision: give nothing, --topics, or --schemas [DEPLOYMENT ...]\n")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: provision")
+    assert done.stderr.endswith(f"unrecognized arguments: {arguments[-1]}\n")
