@@ -71,7 +71,7 @@ def backing(directory: Path, host: str, users: Sequence[str]) -> Iterator[Parts]
             directory / "kafka" / "server.properties",
             lambda text: secured.with_door(text.replace(LOOPBACK, host), host, ports["users"], keystore, MAKER),
         )
-        supervisor.start(broker)
+        supervisor.start(_with_names(broker, directory / "names", host))
         url = _start_postgres(directory, host, ports["postgres"], supervisor)
         supervisor.start(_platform(directory, host, ports))
         servers = f"{host}:{ports['kafka']}"
@@ -85,6 +85,15 @@ def backing(directory: Path, host: str, users: Sequence[str]) -> Iterator[Parts]
     finally:
         supervisor.close()
         stop_processes(list(supervisor.processes.values()))
+
+
+def _with_names(broker: ProcessSpec, names: Path, host: str) -> ProcessSpec:
+    """A broker that asks no name server: at each SASL session it looks up the name of its own address, and a network
+    thread that gets no answer holds up every client for seconds.
+    """
+    names.write_text(f"{LOOPBACK} localhost\n{host} kafka\n", encoding="utf-8")
+    java, *arguments = broker.argv
+    return replace(broker, argv=(java, f"-Djdk.net.hosts.file={names}", *arguments))
 
 
 def _start_postgres(directory: Path, host: str, port: int, supervisor: Supervisor) -> str:

@@ -93,10 +93,10 @@ class Cluster:
                 told.append(f"{name}:\n{self.kubectl('logs', name, '--all-containers', '--tail=15')}")
         return "\n".join(told)
 
-    def until_gone(self, seconds: float = 120) -> None:
-        """Wait until no pod of the release is left."""
+    def until_gone(self, selector: str, seconds: float = 120) -> None:
+        """Wait until no such pod is left."""
         deadline = time.monotonic() + seconds
-        while left := self.get("pods", "--selector", f"app.kubernetes.io/instance={RELEASE}")["items"]:
+        while left := self.get("pods", "--selector", selector)["items"]:
             if time.monotonic() > deadline:
                 raise Failed(f"left after {seconds:g} s: {[pod['metadata']['name'] for pod in left]}")
             time.sleep(1)

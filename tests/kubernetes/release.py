@@ -14,6 +14,8 @@ from tests.kubernetes.cluster import Cluster, Failed, run
 
 CLAIM = "notices"
 ALL = (*DEPLOYMENTS, "supervision")
+CANARY = "canary"
+PROCESSES = (*ALL, CANARY)
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 # What Pod Security must not let in, beside a release.
 UNSAFE: Mapping[str, Any] = {
@@ -53,6 +55,7 @@ def values_of(image: str, parts: Parts, node: str) -> dict[str, Any]:
         "exchange": {"platformAddress": parts.platform, "giveUpSeconds": 900},
         "defaults": {"replicas": 1, "maxBatch": 50, "resources": resources},
         "test": {"timeoutSeconds": 240},
+        CANARY: {"enabled": True, "divisions": ["330106"], "intervalSeconds": 10},
         "approvals": [{"name": name, "level": level, **own[name]} for name, level in levels.items()],
         "services": {name: own[name] for name in ALL if name not in levels},
         "notification": {"persistence": {"existingClaim": CLAIM}},

@@ -18,6 +18,7 @@ import os
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,13 +36,14 @@ from tests.faults.watch import Watch
 from tests.kubernetes.backing import Parts, backing
 from tests.kubernetes.cluster import CHART, RELEASE, Cluster, Failed, run
 from tests.kubernetes.measured import Report
-from tests.kubernetes.release import ALL, make_namespace, values_of
+from tests.kubernetes.release import ALL, CANARY, PROCESSES, make_namespace, values_of
 
 SETTLE_SECONDS = 300.0
 # A pod that is killed or replaced starts anew, on a node that may be at its limit: clients wait longer than for a
 # process, and tell no more meanwhile than is worked off afterwards.
 PATIENCE_SECONDS = 600.0
 TRICKLE_A_SECOND = 2.0
+CANARY_SECONDS = 120.0
 # A copy of the notices that SQLite itself makes while they are written.
 READ_NOTICES = """
 import base64, sqlite3, sys
@@ -50,6 +52,13 @@ copy = sqlite3.connect("/tmp/copy.db")
 there.backup(copy)
 copy.close()
 sys.stdout.write(base64.b64encode(open("/tmp/copy.db", "rb").read()).decode())
+"""
+# The canary's runs and its failures, so far.
+READ_CANARY = """
+import urllib.request
+lines = urllib.request.urlopen("http://127.0.0.1:9090/metrics").read().decode().splitlines()
+for name in ("onematter_canary_runs_total", "onematter_canary_failures_total"):
+    print(sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split()[0] == name))
 """
 # What a pod may not do, run in supervision's, which has no business with intake: exit code 0 when all of it is refused.
 LOCKED_IN = """
@@ -108,7 +117,7 @@ class Trial:
         arguments = (RELEASE, str(CHART), "--values", self.values(self.image), "--wait", "--timeout", "8m")
         with self.report.step("install"):
             self.cluster.helm("install", *arguments)
-            self.cluster.wait_ready(ALL)
+            self.cluster.wait_ready(PROCESSES)
         self.report.ready(self.cluster)
         with self.report.step("helm test"):
             told = self.cluster.helm("test", RELEASE, "--logs", "--timeout", "5m")
@@ -127,7 +136,7 @@ class Trial:
         victims = [self.cluster.pods(name)[0] for name in DEPLOYMENTS]
         with self.report.step(f"{len(victims)} pods killed, all ready again"):
             self.cluster.kubectl("delete", "pod", *victims, "--force", "--grace-period=0")
-            self.cluster.wait_ready(ALL)
+            self.cluster.wait_ready(PROCESSES)
 
     def scale(self) -> None:
         """Approval of the city from 1 to 3 and back."""
@@ -144,14 +153,14 @@ class Trial:
         before = self.revision()
         with self.report.step("helm upgrade, all ready"):
             self.cluster.helm("upgrade", *arguments, "--wait", "--timeout", "8m")
-            self.cluster.wait_ready(ALL)
+            self.cluster.wait_ready(PROCESSES)
         self.runs(self.next_image)
         after = self.revision()
         if self.next_image != self.image and after == before:
             raise Failed(f"UPGRADE_IMAGE brings no migration: intake's schema is still at {before}")
         with self.report.step("helm rollback, all ready"):
             self.cluster.helm("rollback", RELEASE, "1", "--wait", "--timeout", "8m")
-            self.cluster.wait_ready(ALL)
+            self.cluster.wait_ready(PROCESSES)
         self.runs(self.image)
         if self.revision() != after:
             raise Failed(f"the rollback took intake's schema from {after} to {self.revision()}")
@@ -165,7 +174,7 @@ class Trial:
 
     def runs(self, image: str) -> None:
         """Raise Failed unless every pod runs this image."""
-        for name in ALL:
+        for name in PROCESSES:
             for pod in self.cluster.pods(name):
                 (container,) = self.cluster.get("pod", pod)["spec"]["containers"]
                 if container["image"] != image:
@@ -189,6 +198,7 @@ class Trial:
                         told.append(f"{load.finish()} of them")
                 finally:
                     load.close()
+            self.stop_canary()
             took = Settling(self.parts.servers, self.parts.database_url, DEPLOYMENTS).wait(SETTLE_SECONDS)
             self.report.tell(f"at rest after {took:.1f} s")
             with self.report.step("audit") as told:
@@ -201,6 +211,21 @@ class Trial:
         finally:
             clients.close()
             watch.stop()
+
+    def stop_canary(self) -> None:
+        """Wait until a matter of the canary has come out archived and proven; then end it, so that nothing moves."""
+        (pod,) = self.cluster.pods(CANARY)
+        deadline = time.monotonic() + CANARY_SECONDS
+        while True:
+            runs, failures = self.cluster.kubectl("exec", pod, "--", "python", "-c", READ_CANARY).split()
+            if float(runs) > float(failures):
+                break
+            if time.monotonic() > deadline:
+                raise Failed(f"the canary's {runs} runs had {failures} failures: none came out well")
+            time.sleep(1)
+        self.report.tell(f"canary since its pod began: {float(runs):g} runs, {float(failures):g} failed")
+        self.cluster.kubectl("scale", f"deployment/{RELEASE}-onematter-{CANARY}", "--replicas=0")
+        self.cluster.until_gone(f"app.kubernetes.io/component={CANARY}")
 
     def notices(self) -> Path:
         """A copy of what the file channel holds."""
@@ -215,7 +240,7 @@ class Trial:
         with self.report.step("uninstall"):
             self.cluster.helm("uninstall", RELEASE, "--wait", "--timeout", "5m")
             self.cluster.kubectl("delete", "pod", f"{RELEASE}-onematter-test", "--ignore-not-found")
-            self.cluster.until_gone()
+            self.cluster.until_gone(f"app.kubernetes.io/instance={RELEASE}")
         kinds = "deployments,services,serviceaccounts,configmaps,jobs,networkpolicies,poddisruptionbudgets"
         left = self.cluster.get(kinds, "--selector", f"app.kubernetes.io/instance={RELEASE}")["items"]
         if left:

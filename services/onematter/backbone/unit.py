@@ -100,13 +100,12 @@ class UnitOfWork(Generic[S, C, E]):
         """Deal with a timer that is due; one with another version than the ledger's does nothing."""
         entry = books.timer(held.ledger, row.name)
         step.touched[row.matter_id] = held
+        gone = TimerRow(row.lane, row.matter_id, row.name, row.version, 0)
         if entry.version != row.version or entry.due_unix_ms != row.due_unix_ms:
-            step.timers.setdefault(
-                (row.matter_id, row.name), TimerRow(row.lane, row.matter_id, row.name, row.version, 0)
-            )
+            step.timers.setdefault((row.matter_id, row.name), gone)
             return
         entry.due_unix_ms = 0
-        step.timers[row.matter_id, row.name] = TimerRow(row.lane, row.matter_id, row.name, row.version, 0)
+        step.timers[row.matter_id, row.name] = gone
         context = Context(row.due_unix_ms, row.lane, -1, held.ledger)
         command = self.aggregate.timer_command(row.name)
         event: Any = self._decide(held, command, context)
@@ -187,11 +186,9 @@ class UnitOfWork(Generic[S, C, E]):
     def _forward(self, step: Step[S, E], record: Record, key: str) -> None:
         step.count("forwarded")
         raw = key.encode()
-        step.sendings.setdefault(record.partition, []).append(
-            Sending(
-                record.topic, partition_of(raw, self.partitions), raw, record.value, headers=present(record.headers)
-            )
-        )
+        partition = partition_of(raw, self.partitions)
+        sending = Sending(record.topic, partition, raw, record.value, headers=present(record.headers))
+        step.sendings.setdefault(record.partition, []).append(sending)
 
     def _handle_inside(self, step: Step[S, E], held: Held[S], record: Record, command: C | None) -> None:
         stream = held.stream(record.writer, record.topic)
