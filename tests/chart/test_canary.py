@@ -58,3 +58,14 @@ def test_kafka_does_not_know_of_it() -> None:
     made = documents(merged(ENABLED, {"kafka": users}))
     assert topics_toml(made) == topics_toml(documents(merged(LEAST, {"kafka": users})))
     assert not [one for one in of_kind(made, "KafkaUser") if "canary" in one["metadata"]["name"]]
+
+
+def test_it_needs_no_kafka_user_where_each_service_has_its_own() -> None:
+    own = {"kafka": {"existingSecret": "own", "username": "own"}}
+    kafka = {"existingSecret": "", "securityProtocol": "SASL_SSL", "topics": own["kafka"]}
+    services = ("intake", "notification", "archive", "exchange", "supervision")
+    approvals = [{"name": f"approval-{one}", "level": one.upper(), **own} for one in ("province", "city", "county")]
+    values = {"kafka": kafka, "services": dict.fromkeys(services, own), "approvals": approvals}
+    deployment = named(documents(merged(ENABLED, values)), "Deployment", "canary")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert not [one for one in container["env"] if "KAFKA" in one["name"]]

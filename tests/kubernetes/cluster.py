@@ -86,7 +86,7 @@ class Cluster:
 
     def state(self) -> str:
         """For whoever looks for the cause of a failure: pods, events, and the last words of each."""
-        told = [self.kubectl("get", "pods,events", "--sort-by=.metadata.creationTimestamp")]
+        told = [self.kubectl("get", "pods", "--output", "wide"), self.kubectl("get", "events")]
         for pod in self.get("pods")["items"]:
             name = pod["metadata"]["name"]
             with contextlib.suppress(Failed):

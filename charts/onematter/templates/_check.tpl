@@ -125,7 +125,7 @@ What one value alone cannot show to be wrong, in plain words: the field, the rul
 {{- if and $d.wiring.database (not $d.database.secret) -}}
   {{- fail (printf "database.existingSecret: %s needs a database, and this chart brings none; name a secret that holds its URL, there or in its own `database`" $d.name) -}}
 {{- end -}}
-{{- if and .sasl (not $d.kafka.secret) -}}
+{{- if and .sasl (not $d.wiring.brokerless) (not $d.kafka.secret) -}}
   {{- fail (printf "kafka.existingSecret: kafka.securityProtocol %s asks %s for a user; name a secret with username and password, there or in its own `kafka`" .root.Values.kafka.securityProtocol $d.name) -}}
 {{- end -}}
 {{- if and $d.wiring.single (or (gt (int $settings.replicas) 1) $scaling.enabled) -}}

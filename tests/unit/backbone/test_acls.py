@@ -30,6 +30,14 @@ def test_a_county_takes_commands_and_tells_events_and_nothing_else() -> None:
     }
 
 
+def test_dead_letters_are_written_and_read_by_no_service() -> None:
+    found = {(right.name, right.operation) for right in rights_of(table(), Principals(EVERYBODY))}
+    services = ("intake", "approval", "notification", "archive", "exchange")
+    assert {one for one in found if "dead-letters" in one[0]} == {
+        (f"onematter.{service}.dead-letters.v1", "WRITE") for service in services
+    }
+
+
 def test_supervision_keeps_its_own_changelog() -> None:
     changelog = Names.of("supervision").changelog
     mine = rights("User:supervision", Principals(EVERYBODY))
