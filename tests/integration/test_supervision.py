@@ -20,10 +20,12 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from tests.faults.tcp import Proxy
 
 from onematter.contracts.keys import matter_id
 from onematter.contracts.times import timestamp
 from onematter.intake.v1.intake_events_pb2 import MatterAccepted, MatterCompleted, MatterEvent, VisitRecorded
+from onematter.local.ports import LOOPBACK
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -83,11 +85,11 @@ class Worker:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *arguments: str, servers: str = "") -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "onematter.supervision", *arguments],
-                env=self._environment,
+                env=self._environment | ({"KAFKA_BOOTSTRAP_SERVERS": servers} if servers else {}),
                 stdout=log,
                 stderr=log,
             )
@@ -328,6 +330,30 @@ def test_it_ends_when_its_address_is_taken(worker: Worker) -> None:
     host, _, port = worker.address.partition(":")
     with socket.create_server((host, int(port))):
         assert worker.spawn().wait(60) != 0
+
+
+def test_it_waits_for_a_broker_that_is_away(worker: Worker, broker: Broker) -> None:
+    port = int(broker.servers.rpartition(":")[2])
+    with socket.create_server((LOOPBACK, 0)) as nobody:
+        door = nobody.getsockname()[1]
+        process = worker.spawn(servers=f"{LOOPBACK}:{door}")
+        nobody.settimeout(60)
+        # It asks, is answered by nobody, and asks again.
+        for _ in range(3):
+            nobody.accept()[0].close()
+    with Proxy(port, door):
+        poll(lambda: process.poll() is not None or worker.get("/readyz")[0] == 200, "ready")
+        assert process.poll() is None, worker.log.read_text()
+        worker.terminate()
+
+
+def test_while_it_waits_it_ends_when_it_is_told_to(worker: Worker) -> None:
+    with socket.create_server((LOOPBACK, 0)) as nobody:
+        process = worker.spawn(servers=f"{LOOPBACK}:{nobody.getsockname()[1]}")
+        nobody.settimeout(60)
+        nobody.accept()[0].close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
 
 
 def test_it_names_what_is_missing(worker: Worker, broker: Broker) -> None:

@@ -36,6 +36,7 @@ class Cluster:
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
+        self._restarts: dict[str, int] = {}
 
     def kubectl(self, *arguments: str, given: str = "") -> str:
         """Run kubectl in the namespace."""
@@ -73,16 +74,18 @@ class Cluster:
         """Wait until every pod of these is there and ready."""
         for name in deployments:
             self.kubectl("rollout", "status", f"deployment/{RELEASE}-onematter-{name}", f"--timeout={int(seconds)}s")
+        self.restarts()
 
     def restarts(self) -> dict[str, int]:
-        """How often the containers of the pods that are there were restarted."""
-        items = self.get("pods", "--selector", f"app.kubernetes.io/instance={RELEASE}")["items"]
-        return {
-            pod["metadata"]["name"]: count
-            for pod in items
-            for status in pod["status"].get("containerStatuses", ())
-            if (count := status["restartCount"])
-        }
+        """How often containers were restarted, of the pods that are there and of those that were when this was asked.
+
+        To be asked before pods are replaced, since they take their count with them.
+        """
+        for pod in self.get("pods", "--selector", f"app.kubernetes.io/instance={RELEASE}")["items"]:
+            for status in pod["status"].get("containerStatuses", ()):
+                if status["restartCount"]:
+                    self._restarts[pod["metadata"]["name"]] = status["restartCount"]
+        return dict(self._restarts)
 
     def state(self) -> str:
         """For whoever looks for the cause of a failure: pods, events, and the last words of each."""

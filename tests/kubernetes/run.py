@@ -134,6 +134,7 @@ class Trial:
     def kill(self) -> None:
         """Kill a pod of each at once, as a node that is lost does."""
         victims = [self.cluster.pods(name)[0] for name in DEPLOYMENTS]
+        self.cluster.restarts()
         with self.report.step(f"{len(victims)} pods killed, all ready again"):
             self.cluster.kubectl("delete", "pod", *victims, "--force", "--grace-period=0")
             self.cluster.wait_ready(PROCESSES)
@@ -151,6 +152,7 @@ class Trial:
         """To the next image, and back to the one before; the schema goes on and stays."""
         arguments = (RELEASE, str(CHART), "--values", self.values(self.next_image, commonLabels={"round": "next"}))
         before = self.revision()
+        self.cluster.restarts()
         with self.report.step("helm upgrade, all ready"):
             self.cluster.helm("upgrade", *arguments, "--wait", "--timeout", "8m")
             self.cluster.wait_ready(PROCESSES)
@@ -158,6 +160,7 @@ class Trial:
         after = self.revision()
         if self.next_image != self.image and after == before:
             raise Failed(f"UPGRADE_IMAGE brings no migration: intake's schema is still at {before}")
+        self.cluster.restarts()
         with self.report.step("helm rollback, all ready"):
             self.cluster.helm("rollback", RELEASE, "1", "--wait", "--timeout", "8m")
             self.cluster.wait_ready(PROCESSES)

@@ -5,6 +5,7 @@ Reads KAFKA_BOOTSTRAP_SERVERS (and the other settings of a Kafka connection), ON
 unless given), and in a test (ONEMATTER_ENVIRONMENT) ONEMATTER_TEST_CLOCK, which moves the window's days.
 `rebuild` deletes the consumer group, the changelog and the local files, and starts: the indicators come
 again from the matters' events alone. Without it a lost changelog is filled again likewise.
+A broker that is away is waited for.
 Exit codes: 0 after SIGTERM or SIGINT; 2 for a setting or a topic that is missing; 70 when a change could not be
 kept; 1 for any other failure.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from onematter.backbone.clock import ClockRefused, clock_of
 from onematter.contracts.connections import KafkaConnection, SettingMissing
 from onematter.supervision.app import Supervision
 from onematter.supervision.http import HttpDoor
-from onematter.supervision.provision import Names, Unprovisioned, admin_of, provide, remove_state
+from onematter.supervision.provision import Names, Unprovisioned, admin_of, awaited, provide, remove_state
 
 TEST = "test"
 
@@ -42,6 +44,8 @@ def main(action: str) -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
     # An error whenever a group's coordinator is still being chosen, as on a new cluster; it is asked again.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
+    # Until the worker is there, which ends in an order of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         connection = KafkaConnection.from_environment()
         address = _required("ONEMATTER_METRICS_ADDRESS")
@@ -52,8 +56,8 @@ def main(action: str) -> None:
         names = Names.of(os.environ.get("ONEMATTER_DEPLOYMENT", "supervision"))
         admin = admin_of(connection)
         if action == "rebuild":
-            remove_state(admin, names, data_dir)
-        supervision = Supervision(connection, names, provide(admin, names), data_dir, clock)
+            awaited(lambda: remove_state(admin, names, data_dir))
+        supervision = Supervision(connection, names, awaited(lambda: provide(admin, names)), data_dir, clock)
     except (SettingMissing, ClockRefused, Unprovisioned, KafkaException) as error:
         log.critical("%s", error)
         sys.exit(2)

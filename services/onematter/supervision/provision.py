@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -33,8 +34,16 @@ _CONFIG = {
 }
 _DEADLINE_SECONDS = 30.0
 _TOPIC_SECONDS = 5.0
+_AGAIN_SECONDS = 2.0
+# Kafka does not answer, or not in time.
+_AWAY = frozenset({
+    KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE,
+    KafkaError._RESOLVE, KafkaError.REQUEST_TIMED_OUT, KafkaError.BROKER_NOT_AVAILABLE,
+})  # fmt: skip
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,18 @@ def admin_of(connection: KafkaConnection) -> AdminClient:
     silent.addHandler(logging.NullHandler())
     silent.propagate = False
     return AdminClient(connection.librdkafka(), logger=silent)
+
+
+def awaited(ask: Callable[[], T], pause: Callable[[float], None] = time.sleep) -> T:
+    """What `ask` returns, once Kafka answers: a broker that is away is waited for, as by every service."""
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _AWAY:
+                raise
+            log.warning("waiting for a dependency: Kafka: %s", error.args[0].name())
+            pause(_AGAIN_SECONDS)
 
 
 def provide(admin: AdminClient, names: Names) -> int:
@@ -136,7 +157,7 @@ def _remove_group(admin: AdminClient, group: str) -> None:
 
 def _partitions(admin: AdminClient, topic: str) -> int:
     """Number of partitions; 0 when the topic is absent."""
-    metadata = admin.list_topics(timeout=_DEADLINE_SECONDS).topics.get(topic)
+    metadata = admin.list_topics(timeout=_TOPIC_SECONDS).topics.get(topic)
     return len(metadata.partitions) if metadata and metadata.error is None else 0
 
 
