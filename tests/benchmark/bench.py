@@ -12,12 +12,8 @@ worked off. calibration_ms: how fast the machine was just then. Every loop has a
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import platform
 import sys
-import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -27,15 +23,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from tests.benchmark.ground import ground, options, write
 from tests.benchmark.handins import HandIns, template
-from tests.benchmark.machine import calibration_ms, cpu_seconds, machine, python_build
+from tests.benchmark.machine import calibration_ms, cpu_seconds, cpu_us_each, machine, python_build
 
 from onematter.contracts.topics import MATTER_EVENTS, SUBMISSIONS, table
 from onematter.intake.v1.intake_events_pb2 import MatterEvent
 from onematter.local.kafka import KAFKA_VERSION
 from onematter.local.postgres import version as postgres_version
-from onematter.local.services import DEFAULT_SERVICES
-from onematter.local.stack import start
 
 SEALS = table().events_topic("archive")
 NOTICES = table().events_topic("notification")
@@ -128,29 +123,18 @@ def percentile(values: list[float], share: float) -> float:
 
 def main() -> int:
     """Measure, print a table, write build/bench.json."""
-    parser = argparse.ArgumentParser(description="matters a second, and hand-in → result")
-    parser.add_argument("--matters", type=int, default=20_000, help="handed in at once")
-    parser.add_argument("--warm-up", type=int, default=3_000, help="handed in at once before, not counted")
+    parser = options(
+        "matters a second, and hand-in → result", matters=20_000, warm_up=3_000, output=Path("build/bench.json")
+    )
     parser.add_argument("--latency-seconds", type=float, default=15, help="how long at a tenth of the rate")
-    parser.add_argument("--partitions", type=int, default=2, help="of every topic: lanes of each service")
-    parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
-    os.environ["ONEMATTER_PARTITIONS"] = str(arguments.partitions)
     console = Console()
-    services = [s for s in DEFAULT_SERVICES if s.deployment not in ("supervision", "exchange", "platform")]
-    with (
-        tempfile.TemporaryDirectory(prefix="onematter-bench-") as directory,
-        start(Path(directory), detached=False, services=services, progress=console.print) as stack,
-        Progress(console=console, transient=True) as progress,
-    ):
-        handins = HandIns(stack.addresses.kafka_bootstrap_servers, arguments.partitions)
-        flood(handins, arguments.warm_up, progress)
-        speed, before = calibration_ms(), cpu_seconds(stack)
-        full = flood(handins, arguments.matters, progress)
-        after = cpu_seconds(stack)
-        latencies = paced(handins, full.matters_per_second / 10, arguments.latency_seconds, progress)
-        handins.close()
-    cpu = {name: round((after[name] - before[name]) / full.matters * 1e6) for name in after}
+    with ground(arguments.partitions, console) as on:
+        flood(on.handins, arguments.warm_up, on.progress)
+        speed, before = calibration_ms(), cpu_seconds(on.stack)
+        full = flood(on.handins, arguments.matters, on.progress)
+        cpu = cpu_us_each(cpu_seconds(on.stack), before, full.matters)
+        latencies = paced(on.handins, full.matters_per_second / 10, arguments.latency_seconds, on.progress)
     result = {
         "matters_per_second": round(full.matters_per_second, 1),
         "result_p50_ms": round(percentile(latencies, 0.5), 1),
@@ -173,8 +157,7 @@ def main() -> int:
         },
         "machine": machine(),
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    write(result, arguments.output)
     rows = Table(title="one matter: three items, three levels, by rule, archived and notified")
     rows.add_column("figure")
     rows.add_column("value", justify="right")

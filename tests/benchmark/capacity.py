@@ -15,10 +15,7 @@ they share counted once.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -29,24 +26,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from tests.benchmark.bench import SEALS, flood
+from tests.benchmark.ground import Ground, ground, options, write
 from tests.benchmark.handins import HandIns, template
-from tests.benchmark.machine import calibration_ms, cpu_seconds, machine, python_build
+from tests.benchmark.machine import calibration_ms, cpu_seconds, cpu_us_each, machine, memory_mib, python_build
 from tests.stories.officials import granted
 from tests.stories.world import shipped_catalogue
 
 from onematter.client.channel import Services
 from onematter.client.messages import actor_of, decide_command
 from onematter.contracts.topics import table
-from onematter.local.services import DEFAULT_SERVICES
-from onematter.local.stack import Stack, start
+from onematter.local.stack import Stack
 
-MIB = 2**20
 SAMPLE_SECONDS = 0.5
 TIMEOUT_SECONDS = 300
 BATCH = 100
@@ -84,21 +78,6 @@ def wal_position(url: str) -> int:
 def notice_bytes(directory: Path) -> int:
     """Bytes of the notice file and what is written ahead of it."""
     return sum(path.stat().st_size for path in directory.glob("data/notification/notices.db*"))
-
-
-def memory_mib(stack: Stack) -> dict[str, float]:
-    """Resident memory by process; of PostgreSQL with its backends, shared pages counted once."""
-    found: dict[str, float] = {}
-    for record in stack.status():
-        process = psutil.Process(record.pid)
-        total = 0
-        for one in (process, *process.children(recursive=True)):
-            try:
-                total += one.memory_full_info().pss if record.name == "postgres" else one.memory_info().rss
-            except psutil.Error:
-                continue
-        found[record.name] = round(total / MIB, 1)
-    return found
 
 
 @contextmanager
@@ -200,10 +179,9 @@ class Standing:
         schemas: Counter[str] = Counter()
         for name, size in tables.items():
             schemas[name.partition(".")[0]] += size
-        spent = {name: round((after - before.cpu[name]) / matters * 1e6) for name, after in self.cpu.items()}
         return {
             "matters": matters,
-            "cpu_us_per_matter": spent,
+            "cpu_us_per_matter": cpu_us_each(self.cpu, before.cpu, matters),
             "bytes_per_matter": {
                 "kafka": sum(topics.values()), "databases": sum(schemas.values()),
                 "wal": round((self.wal - wal) / matters), "notices": round((self.notices - before.notices) / matters),
@@ -214,23 +192,21 @@ class Standing:
         }  # fmt: skip
 
 
-def measured(stack: Stack, directory: Path, arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+def measured(on: Ground, arguments: argparse.Namespace) -> dict[str, Any]:
     """Flood by rule, then hand in for people; what each left behind."""
-    url, at_rest = stack.addresses.database_url, memory_mib(stack)
-    handins = HandIns(stack.addresses.kafka_bootstrap_servers, arguments.partitions)
-    flood(handins, arguments.warm_up, progress)
-    before = Standing.of(stack, directory)
+    stack, url, at_rest = on.stack, on.stack.addresses.database_url, memory_mib(on.stack)
+    flood(on.handins, arguments.warm_up, on.progress)
+    before = Standing.of(stack, on.directory)
     speed, wal = calibration_ms(), wal_position(url)
     # The VACUUM was none of the matters'.
     before = replace(before, cpu=cpu_seconds(stack))
     with most_memory(stack) as most:
-        full = flood(handins, arguments.matters, progress)
-    between = Standing.of(stack, directory)
+        full = flood(on.handins, arguments.matters, on.progress)
+    between = Standing.of(stack, on.directory)
     by_rule = between.since(before, arguments.matters, wal)
     between, wal = replace(between, cpu=cpu_seconds(stack)), wal_position(url)
-    by_people(handins, stack, arguments.people)
-    people = Standing.of(stack, directory).since(between, arguments.people, wal)
-    handins.close()
+    by_people(on.handins, stack, arguments.people)
+    people = Standing.of(stack, on.directory).since(between, arguments.people, wal)
     return {
         "partitions": arguments.partitions,
         "matters_per_second": round(full.matters_per_second, 1),
@@ -269,24 +245,16 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
 
 def main() -> int:
     """Measure, print tables, write build/capacity.json."""
-    parser = argparse.ArgumentParser(description="what a matter leaves behind, and what a process holds")
-    parser.add_argument("--matters", type=int, default=30_000, help="by rule, handed in at once")
-    parser.add_argument("--warm-up", type=int, default=2_000, help="handed in at once before, not counted")
+    parser = options(
+        "what a matter leaves behind, and what a process holds", matters=30_000, warm_up=2_000,
+        output=Path("build/capacity.json"),
+    )  # fmt: skip
     parser.add_argument("--people", type=int, default=2_000, help="afterwards, decided by officials of three levels")
-    parser.add_argument("--partitions", type=int, default=2, help="of every topic: lanes of each service")
-    parser.add_argument("--output", type=Path, default=Path("build/capacity.json"))
     arguments = parser.parse_args()
-    os.environ["ONEMATTER_PARTITIONS"] = str(arguments.partitions)
     console = Console()
-    services = [one for one in DEFAULT_SERVICES if one.deployment not in ("supervision", "exchange", "platform")]
-    with (
-        tempfile.TemporaryDirectory(prefix="onematter-capacity-") as name,
-        start(Path(name), detached=False, services=services, progress=console.print) as stack,
-        Progress(console=console, transient=True) as progress,
-    ):
-        result = measured(stack, Path(name), arguments, progress)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    with ground(arguments.partitions, console) as on:
+        result = measured(on, arguments)
+    write(result, arguments.output)
     show(console, result)
     return 0
 

@@ -34,6 +34,7 @@ import os
 import runpy
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -104,7 +105,12 @@ def _trap(asked: Mapping[str, Any], number: signal.Signals) -> Trap:
     if asked.get("point") not in POINTS:
         raise PlanWrong(f"{VARIABLE}: the point is one of {POINTS}, not {asked.get('point')!r}")
     once = Path(asked["once"]) if asked.get("once") else None
-    return Trap(asked["point"], lambda: os.kill(os.getpid(), number), int(asked.get("after", 0)), once)
+
+    def strike() -> None:
+        # To this thread: what is sent to the process goes to its main thread, and this one would run on meanwhile.
+        signal.pthread_kill(threading.get_ident(), number)
+
+    return Trap(asked["point"], strike, int(asked.get("after", 0)), once)
 
 
 def environment(plan: Mapping[str, Any]) -> dict[str, str]:

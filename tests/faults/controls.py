@@ -25,7 +25,7 @@ from onematter.backbone.clock import write_offset
 
 # Beyond every period of a task.
 MONTHS_MS = 120 * 86_400_000
-FENCED = 'onematter_steps_given_up_total{reason="fenced"}'
+GIVEN_UP = "onematter_steps_given_up_total"
 AT_ONCE = 5
 
 Without = Sequence[str]
@@ -49,7 +49,11 @@ def zombie(solo: Solo, without: Without) -> None:
         solo.wait_told(solo.decide(matter_id), second)
     told = solo.contents(matter_id)
     first.signal(signal.SIGCONT)
-    solo.wait(lambda: solo.counted(first, FENCED) or solo.contents(matter_id) > told, "the zombie has acted", first)
+    solo.wait(
+        lambda: solo.counted(first, GIVEN_UP, reason="fenced") or solo.contents(matter_id) > told,
+        "the zombie has acted",
+        first,
+    )
 
 
 def death(solo: Solo, without: Without) -> None:

@@ -198,7 +198,7 @@ class FullDisk:
     def _harm(self, world: World) -> float:
         # Whoever waits for it has given a step up; a notice that the file did not take is told as delayed.
         given_up = sum(world.metric(name, "onematter_steps_given_up_total") for name in world.services)
-        delayed = world.metric(NOTIFICATION, 'onematter_events_total{type="NoticeDelayed"}')
+        delayed = world.metric(NOTIFICATION, "onematter_events_total", type="NoticeDelayed")
         return given_up + delayed
 
 

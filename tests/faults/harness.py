@@ -15,10 +15,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +26,7 @@ from typing import Any, Protocol, runtime_checkable
 import psycopg
 from kafka import KafkaProducer
 from psycopg import sql
+from tests.addresses import free_address, get, sample_if_any
 from tests.faults import auditor, build
 from tests.faults.auditor.topology import DEPLOYMENTS, TOPICS, schema_of
 from tests.faults.book import Book
@@ -239,9 +237,7 @@ class World:
     ) -> str:
         """A further process of a deployment, ready; returns its name. `restore` removes it."""
         with self._lock:
-            with socket.socket() as listener:
-                listener.bind(("127.0.0.1", 0))
-                address = f"127.0.0.1:{listener.getsockname()[1]}"
+            address = free_address()
             number = 2
             while f"{name}-{number}" in self.stack.supervisor.processes:
                 number += 1
@@ -261,15 +257,10 @@ class World:
             self._replicas.pop(replica, None)
             self.stack.supervisor.processes.pop(replica, None)
 
-    def metric(self, name: str, prefix: str) -> float:
-        """The sum of a process's samples whose line begins with `prefix`; 0 when there is none or no answer."""
+    def metric(self, name: str, sample: str, **labels: str) -> float:
+        """The sum of a process's samples of a name that have these labels; 0 when there is none or no answer."""
         address = self._replicas.get(name) or self.stack.addresses.services[name].metrics
-        try:
-            with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
-                lines = answer.read().decode().splitlines()
-        except (urllib.error.URLError, OSError):
-            return 0.0
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(prefix))
+        return sample_if_any(address, sample, 5, **labels)
 
     def rows(self, deployment: str, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Read a deployment's schema."""
@@ -361,11 +352,7 @@ def _changed(
 
 
 def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/readyz", timeout=2) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
+    return get(address, "/readyz", timeout_seconds=2)[0] == 200
 
 
 @contextmanager

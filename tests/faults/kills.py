@@ -30,6 +30,19 @@ TAKEN_OVER_SECONDS = 60.0
 BOUNDARIES: Counter[tuple[str, str]] = Counter()
 
 
+@dataclass(frozen=True)
+class Death:
+    """A process kills itself at a boundary of its loop, when it has passed it `after` times."""
+
+    point: str
+    after: int = 0
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """What the test build is told."""
+        return {"die_at": {"point": self.point, "after": self.after}}
+
+
 @dataclass
 class Pack:
     """Deals the deployments in turn, each pass in another order."""
@@ -48,24 +61,26 @@ class Pack:
         return dealt
 
 
-class AtBoundary:
+class Dealing:
+    """A fault that strikes whom its own pack deals."""
+
+    def __init__(self) -> None:
+        self._pack = Pack()
+
+
+class AtBoundary(Dealing):
     """Some services kill themselves at one boundary of their loop, while the load is on."""
 
     kills = True
 
     def __init__(self, name: str, point: str) -> None:
-        self.name, self._point, self._pack = name, point, Pack()
+        super().__init__()
+        self.name, self._point = name, point
 
     def strike(self, world: World, rng: random.Random) -> int:
         """Kill them, let them come back to die at the boundary, and come back for good."""
         victims = self._pack.deal(VICTIMS, rng)
-        plans = {name: {"die_at": {"point": self._point, "after": self._after(name, rng)}} for name in victims}
-        with ThreadPoolExecutor(VICTIMS) as pool:
-            died = list(pool.map(lambda name: dies(world, name, plans[name]), victims))
-        missed = [name for name, dead in zip(victims, died, strict=True) if not dead]
-        assert not missed, f"{missed} did not come to {self._point}"
-        for name in victims:
-            BOUNDARIES[name, self._point] += 1
+        die_all(world, {name: [Death(self._point, self._after(name, rng))] for name in victims})
         return 2 * len(victims)
 
     def _after(self, name: str, rng: random.Random) -> int:
@@ -89,43 +104,23 @@ class InSeries:
         points = rng.sample(POINTS, len(POINTS))
         names = rng.sample(DEPLOYMENTS, len(DEPLOYMENTS))
         turns = {
-            name: [points[(number + death) % len(points)] for death in range(self._deaths)]
+            name: [Death(points[(number + death) % len(points)]) for death in range(self._deaths)]
             for number, name in enumerate(names)
         }
-        with ThreadPoolExecutor(len(names)) as pool:
-            told = list(pool.map(lambda name: self._die(world, name, turns[name]), names))
-        missed = [why for why in told if why]
-        assert not missed, "; ".join(missed)
+        die_all(world, turns)
         return len(names) * (1 + self._deaths)
 
-    def _die(self, world: World, name: str, points: Sequence[str]) -> str:
-        """Die at these points; returns where it did not."""
-        world.kill(name)
-        try:
-            for point in points:
-                world.start(name, build={"die_at": {"point": point, "after": 0}}, wait=False)
-                if not world.wait_dead(name, DIES_SECONDS):
-                    return f"{name} did not come to {point}"
-                BOUNDARIES[name, point] += 1
-            return ""
-        finally:
-            # At once, whatever happened: without it the others might get no work, and never come to their boundary.
-            world.restart(name, wait=False)
 
-
-class Rebalancing:
+class Rebalancing(Dealing):
     """A service dies while it takes its lanes, in a group of two: the other one has to take them again."""
 
     name = "kill while rebalancing"
     kills = True
 
-    def __init__(self) -> None:
-        self._pack = Pack()
-
     def strike(self, world: World, rng: random.Random) -> int:
         """Let it die in the middle of taking, with a replica in its group."""
         name, alone = self._pack.deal(2, rng)
-        plan = {"die_at": {"point": "taking", "after": 0}}
+        plan = Death("taking").plan
         with ThreadPoolExecutor(2) as pool:
             solo = pool.submit(again, world, alone, plan)
             world.replica(name)
@@ -137,14 +132,11 @@ class Rebalancing:
         return 4
 
 
-class AtRandom:
+class AtRandom(Dealing):
     """Services are killed at any time, and come back while others go."""
 
     name = "kill at random"
     kills = True
-
-    def __init__(self) -> None:
-        self._pack = Pack()
 
     def strike(self, world: World, rng: random.Random) -> int:
         """Kill one after the other, each started again at once."""
@@ -160,14 +152,11 @@ class AtRandom:
         return len(victims)
 
 
-class Zombies:
+class Zombies(Dealing):
     """Processes are stopped past their session's end, wherever they stand, and wake when others do their work."""
 
     name = "zombie"
     _POINTS = ("", "before_begin", "before_commit", "after_commit", "after_produce")
-
-    def __init__(self) -> None:
-        self._pack = Pack()
 
     def strike(self, world: World, rng: random.Random) -> int:
         """Stop one anywhere and one at a boundary, wait until the others have every lane, and let them go on."""
@@ -199,14 +188,11 @@ class Zombies:
         return other
 
 
-class Storms:
+class Storms(Dealing):
     """Two replicas of a deployment come and go, by SIGTERM and by SIGKILL: one rebalance after the other."""
 
     name = "rebalance storm"
     kills = True
-
-    def __init__(self) -> None:
-        self._pack = Pack()
 
     def strike(self, world: World, rng: random.Random) -> int:
         """Let replicas of two deployments come and go."""
@@ -266,15 +252,26 @@ def again(world: World, name: str, plan: Mapping[str, Any]) -> None:
     world.start(name, build=plan, wait=False)
 
 
-def dies(world: World, name: str, plan: Mapping[str, Any]) -> bool:
-    """Kill it, wait until the test build has killed itself, and start it again; returns whether it did.
+def die_all(world: World, deaths: Mapping[str, Sequence[Death]]) -> None:
+    """Kill services, all at the same time, and let each die its deaths in turn. Raises AssertionError for a miss."""
+    with ThreadPoolExecutor(len(deaths)) as pool:
+        told = list(pool.map(lambda name: _die(world, name, deaths[name]), deaths))
+    missed = [why for why in told if why]
+    assert not missed, "; ".join(missed)
 
-    It is started at once: without it the others might get no work, and never come to their boundary.
-    """
-    again(world, name, plan)
+
+def _die(world: World, name: str, deaths: Sequence[Death]) -> str:
+    """Kill it, and let it die these deaths; returns which it did not."""
+    world.kill(name)
     try:
-        return world.wait_dead(name, DIES_SECONDS)
+        for death in deaths:
+            world.start(name, build=death.plan, wait=False)
+            if not world.wait_dead(name, DIES_SECONDS):
+                return f"{name} did not come to {death.point}"
+            BOUNDARIES[name, death.point] += 1
+        return ""
     finally:
+        # At once, whatever happened: without it the others might get no work, and never come to their boundary.
         world.restart(name, wait=False)
 
 

@@ -29,7 +29,6 @@ from tests.tail import poll
 ROOT = Path(__file__).parents[2]
 TOOL_SECONDS = 120.0
 AT_WORK_SECONDS = 60.0
-FOLDED = 'onematter_steps_given_up_total{reason="restored"}'
 
 
 def tool(name: str) -> str:
@@ -119,7 +118,7 @@ class Older:
         with ThreadPoolExecutor(len(names)) as pool:
             list(pool.map(world.start, names))
         file.unlink()
-        missed = [name for name in busy if not world.metric(name, FOLDED)]
+        missed = [name for name in busy if not world.metric(name, "onematter_steps_given_up_total", reason="restored")]
         assert not missed, f"{missed} had nothing to fold, so their restore shows nothing"
         return len(names)
 

@@ -73,7 +73,7 @@ class Skewed:
 
 
 def _delayed(world: World) -> float:
-    return world.metric(NOTIFICATION, 'onematter_events_total{type="NoticeDelayed"}')
+    return world.metric(NOTIFICATION, "onematter_events_total", type="NoticeDelayed")
 
 
 def _due(world: World) -> int:

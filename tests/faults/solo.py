@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import itertools
 import signal
-import socket
 import time
 import tomllib
-import urllib.error
-import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +24,7 @@ import psutil
 import psycopg
 from kafka import KafkaProducer
 from psycopg import sql
+from tests.addresses import free_addresses, get, sample_if_any
 from tests.faults import build
 from tests.faults.auditor import Evidence, Finding, audit
 from tests.faults.auditor.reading import read_database, read_topics
@@ -132,7 +130,7 @@ class Solo:
     ) -> ManagedProcess:
         """Start a process of the deployment in the test build `plan`, and wait until it has its lanes."""
         name = f"{self.deployment}-{len(self.processes) + 1}"
-        self._grpc[name], self._metrics[name] = _addresses()
+        self._grpc[name], self._metrics[name] = free_addresses(2)
         data = self.directory / f"data-{len(self.processes) + 1}"
         data.mkdir()
         spec = ProcessSpec(
@@ -162,12 +160,11 @@ class Solo:
 
     def is_ready(self, process: ManagedProcess) -> bool:
         """Whether it serves its lanes."""
-        return _get(self._metrics[process.spec.name], "readyz") is not None
+        return get(self._metrics[process.spec.name], "/readyz", timeout_seconds=2)[0] == 200
 
-    def counted(self, process: ManagedProcess, sample: str) -> float:
+    def counted(self, process: ManagedProcess, sample: str, **labels: str) -> float:
         """The value of a metric's sample; 0 when there is none."""
-        text = _get(self._metrics[process.spec.name], "metrics") or ""
-        return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(sample))
+        return sample_if_any(self._metrics[process.spec.name], sample, 2, **labels)
 
     def is_stopped(self, process: ManagedProcess) -> bool:
         """Whether SIGSTOP holds it."""
@@ -348,20 +345,3 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(one) for one in value) + "]"
     return str(value) if isinstance(value, int) else f'"{value}"'
-
-
-def _addresses() -> tuple[str, str]:
-    """Two free addresses of this machine."""
-    with closing(socket.socket()) as first, closing(socket.socket()) as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{first.getsockname()[1]}", f"127.0.0.1:{second.getsockname()[1]}"
-
-
-def _get(address: str, path: str) -> str | None:
-    """What a GET answers with 200; None for anything else."""
-    try:
-        with urllib.request.urlopen(f"http://{address}/{path}", timeout=2) as answer:
-            return answer.read().decode()
-    except (urllib.error.URLError, OSError):
-        return None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import urllib.error
-import urllib.request
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +12,7 @@ import psycopg
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 from psycopg import sql
+from tests.addresses import free_addresses, get
 from tests.live import SUBMISSIONS, Live
 from tests.tail import poll
 
@@ -25,13 +23,7 @@ READY_SECONDS = 120.0
 
 def ask(address: str, path: str) -> int:
     """The status of GET `path`; 0 when nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
+    return get(address, path, timeout_seconds=5)[0]
 
 
 @dataclass
@@ -52,19 +44,6 @@ class Spare:
         """Whether /readyz is green."""
         return ask(self.metrics, "/readyz") == 200
 
-    def metric(self, prefix: str) -> float:
-        """The sum of the samples whose line begins with `prefix`."""
-        with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=30) as answer:
-            lines = answer.read().decode().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(prefix))
-
-
-def free_port() -> int:
-    """A port of the loopback interface on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
 
 @contextmanager
 def spare(live: Live, name: str, environment: Mapping[str, str], *, ready: bool = True) -> Generator[Spare]:
@@ -72,7 +51,7 @@ def spare(live: Live, name: str, environment: Mapping[str, str], *, ready: bool 
     supervisor = live.stack.supervisor
     spec = supervisor.processes[name].spec
     stop_processes([supervisor.processes[name]])
-    grpc_address, metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    grpc_address, metrics = free_addresses(2)
     own = {"ONEMATTER_GRPC_ADDRESS": grpc_address, "ONEMATTER_METRICS_ADDRESS": metrics, **environment}
     changed = replace(
         spec, name=f"{name}-spare", log=spec.log.with_name(f"{name}-spare.log"), environment={**spec.environment, **own}
@@ -127,4 +106,4 @@ def handed_in(live: Live, matter_ids: set[str]) -> None:
     )
 
 
-__all__ = ["Spare", "ask", "blocked", "free_port", "handed_in", "poll", "refusal_of", "spare", "told"]
+__all__ = ["Spare", "ask", "blocked", "handed_in", "poll", "refusal_of", "spare", "told"]

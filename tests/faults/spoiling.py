@@ -125,23 +125,28 @@ def unlike(entry: Entry) -> Entry:
     return entry._replace(value=entry.value + b"\x9a\x06\x02\x08\x01")
 
 
+def aggregate_of(
+    deployment: str, change: Callable[[Aggregate], Aggregate], matter: Callable[[Evidence], str] = ended
+) -> Spoiler:
+    """With another row of one matter."""
+
+    def spoil(evidence: Evidence) -> Evidence:
+        matter_id, found = matter(evidence), evidence.databases[deployment].aggregates
+        aggregates = [change(row) if row.matter_id == matter_id else row for row in found]
+        return with_database(evidence, deployment, aggregates=aggregates)
+
+    return spoil
+
+
 def ledger_of(deployment: str, change: Callable[[Ledger], None], matter: Callable[[Evidence], str] = ended) -> Spoiler:
     """With another ledger of one matter."""
 
-    def spoil(evidence: Evidence) -> Evidence:
-        matter_id = matter(evidence)
+    def changed(row: Aggregate) -> Aggregate:
+        ledger = Ledger.FromString(row.ledger)
+        change(ledger)
+        return row._replace(ledger=ledger.SerializeToString())
 
-        def changed(row: Aggregate) -> Aggregate:
-            if row.matter_id != matter_id:
-                return row
-            ledger = Ledger.FromString(row.ledger)
-            change(ledger)
-            return row._replace(ledger=ledger.SerializeToString())
-
-        rows = [changed(row) for row in evidence.databases[deployment].aggregates]
-        return with_database(evidence, deployment, aggregates=rows)
-
-    return spoil
+    return aggregate_of(deployment, changed, matter)
 
 
 def refused_matter(evidence: Evidence) -> str:

@@ -23,6 +23,7 @@ from tests.faults.spoiling import (
     CITY_EVENTS,
     Spoiler,
     again,
+    aggregate_of,
     ended,
     followed,
     keyed,
@@ -82,18 +83,10 @@ def _other_refusal(ledger: Ledger) -> None:
     refused.refused.violations[0].field = "another"
 
 
-def _status(evidence: Evidence) -> Evidence:
-    matter_id = ended(evidence)
-
-    def changed(row: Aggregate) -> Aggregate:
-        if row.matter_id != matter_id:
-            return row
-        state = MatterState.FromString(row.state)
-        state.status = MatterStatus.MATTER_STATUS_RUNNING
-        return row._replace(state=state.SerializeToString())
-
-    aggregates = [changed(row) for row in evidence.databases["intake"].aggregates]
-    return with_database(evidence, "intake", aggregates=aggregates)
+def _running(row: Aggregate) -> Aggregate:
+    state = MatterState.FromString(row.state)
+    state.status = MatterStatus.MATTER_STATUS_RUNNING
+    return row._replace(state=state.SerializeToString())
 
 
 def _never_opened(evidence: Evidence) -> Evidence:
@@ -255,7 +248,7 @@ TAMPERINGS: tuple[Tampering, ...] = (
     Tampering("another's result", matters.ended_once, "wrong", _never_opened),
     Tampering("ends otherwise", matters.ended_as_told, "wrong", lambda e: with_book(e, _denied)),
     Tampering("does not end", matters.ended_as_told, "lost", _no_result),
-    Tampering("another status", matters.states, "wrong", _status),
+    Tampering("another status", matters.states, "wrong", aggregate_of("intake", _running)),
     Tampering("a task forgotten", matters.states, "wrong", rows("approval-city", "tasks", lambda r, _: [])),
     Tampering("tasks without a state", matters.states, "wrong", rows("approval-city", "aggregates", lambda r, _: [])),
     Tampering("left open", matters.none_left_open, "pending", rows("approval-city", "tasks", _decided_again)),

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from tests.faults.spares import Spare, blocked, free_port, poll, spare
+from tests.addresses import free_address, free_ports
+from tests.faults.spares import Spare, blocked, poll, spare
 from tests.faults.tcp import Proxy
 from tests.live import COMMANDS, Live
 
@@ -71,7 +72,8 @@ def waits(process: Spare, seconds: float = 2.0) -> None:
 def test_a_start_waits_for_what_is_away(live: Live, order: tuple[str, str]) -> None:
     database, broker = urlsplit(live.database_url), live.servers.rpartition(":")[2]
     assert database.port is not None
-    ports = {"database": free_port(), "broker": free_port()}
+    database_port, broker_port = free_ports(2)
+    ports = {"database": database_port, "broker": broker_port}
     user = f"{database.username}:{database.password}@127.0.0.1:{ports['database']}"
     environment = {
         "DATABASE_URL": database._replace(netloc=user).geturl(),
@@ -91,7 +93,7 @@ def test_a_start_waits_for_what_is_away(live: Live, order: tuple[str, str]) -> N
 
 
 def test_an_end_while_it_waits_for_its_database_is_no_failure(live: Live) -> None:
-    environment = {"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"}
+    environment = {"DATABASE_URL": f"postgresql://nobody@{free_address()}/nothing"}
     with spare(live, ROOM, environment, ready=False) as city:
         poll(lambda: city.alive, "it lives")
         city.process.signal(signal.SIGTERM)

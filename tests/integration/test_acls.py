@@ -89,11 +89,11 @@ class Secured:
             "KAFKA_SSL_CA_FILE": str(self.authority),
         }
 
-    def provision(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run provision as the job does."""
+    def provision(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run provision as the job does, or in another environment."""
         return subprocess.run(
             [sys.executable, "-m", "onematter.backbone.provision", *arguments],
-            capture_output=True, text=True, check=False, timeout=120, env=self.environment(MAKER),
+            capture_output=True, text=True, check=False, timeout=120, env=environment or self.environment(MAKER),
         )  # fmt: skip
 
 
@@ -265,20 +265,14 @@ def test_what_is_there_stays_and_what_is_not_of_the_table_is_told(provisioned: S
 
 def test_who_may_not_alter_the_cluster_makes_no_acls(provisioned: Secured) -> None:
     environment = provisioned.environment("approval-county")
-    done = subprocess.run(
-        [sys.executable, "-m", "onematter.backbone.provision", "--acls", str(provisioned.principals)],
-        capture_output=True, text=True, check=False, timeout=120, env=environment,
-    )  # fmt: skip
+    done = provisioned.provision("--acls", str(provisioned.principals), environment=environment)
     assert done.returncode == 1
     assert "only for who may Describe and Alter the cluster" in done.stderr
 
 
 def test_a_broker_without_an_authorizer_is_refused(local_stack: Stack, provisioned: Secured) -> None:
     environment = {"KAFKA_BOOTSTRAP_SERVERS": local_stack.addresses.kafka_bootstrap_servers}
-    done = subprocess.run(
-        [sys.executable, "-m", "onematter.backbone.provision", "--acls", str(provisioned.principals)],
-        capture_output=True, text=True, check=False, timeout=120, env=environment,
-    )  # fmt: skip
+    done = provisioned.provision("--acls", str(provisioned.principals), environment=environment)
     assert done.returncode == 1
     assert "Kafka has no authorizer, so everybody may do everything" in done.stderr
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
+from tests.addresses import free_address, sample, sample_if_any
 from tests.beside import canary
-from tests.exporters import free_address
 from tests.live import LEVELS, SUBMISSIONS, Live
 from tests.tail import poll
 
@@ -19,18 +17,6 @@ OF_MATTERS = {
     "notification": ["onematter_notices_total"],
     **{f"approval-{level}": ["onematter_decisions_total"] for level in LEVELS},
 }
-
-
-def sample(address: str, name: str, **labels: str) -> float:
-    """The sum of the samples of a name; 0 while there is none."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
-        text = answer.read().decode()
-    return sum(
-        one.value
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-        if one.name == name and labels.items() <= one.labels.items()
-    )
 
 
 def counted(live: Live) -> dict[tuple[str, str], float]:
@@ -58,14 +44,7 @@ def settled(live: Live) -> dict[tuple[str, str], float]:
 def test_its_matters_come_through_and_count_in_no_figure_of_matters(live: Live, tmp_path: Path) -> None:
     before = settled(live)
     with canary(live, tmp_path / "log") as address:
-
-        def runs() -> float:
-            try:
-                return sample(address, "onematter_canary_runs_total")
-            except OSError:
-                return 0
-
-        poll(lambda: runs() >= 3, "three runs")
+        poll(lambda: sample_if_any(address, "onematter_canary_runs_total") >= 3, "three runs")
         assert sample(address, "onematter_canary_failures_total") == 0, (tmp_path / "log").read_text()[-2000:]
         assert sample(address, "onematter_canary_duration_seconds_count", stage="verify") >= 3
         assert sample(address, "onematter_canary_last_success_timestamp_seconds", division="330106") > 1.7e9
@@ -81,12 +60,6 @@ def test_its_matters_come_through_and_count_in_no_figure_of_matters(live: Live, 
 def test_what_does_not_come_through_is_told_by_its_stage(live: Live, tmp_path: Path) -> None:
     nobody = json.dumps(dict.fromkeys(("intake", "archive"), free_address()))
     with canary(live, tmp_path / "log", ONEMATTER_PEERS=nobody, ONEMATTER_CANARY_TIMEOUT_SECONDS="2") as address:
-
-        def failed() -> float:
-            try:
-                return sample(address, "onematter_canary_failures_total", stage="submit")
-            except OSError:
-                return 0
-
-        poll(lambda: failed() >= 1, "a failure at submit")
+        failures = "onematter_canary_failures_total"
+        poll(lambda: sample_if_any(address, failures, stage="submit") >= 1, "a failure at submit")
         assert sample(address, "onematter_canary_last_success_timestamp_seconds", division="330106") == 0

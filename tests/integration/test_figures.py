@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import urllib.request
-
-from prometheus_client.parser import text_string_to_metric_families
+from tests import addresses
 from tests.live import LEVELS, SUBMISSIONS, Live
 from tests.tail import poll
 
 
 def sample(live: Live, deployment: str, name: str, **labels: str) -> float:
-    """A sample's value; 0 while there is none."""
-    address = live.stack.addresses.services[deployment].metrics
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
-        text = answer.read().decode()
-    return sum(
-        one.value
-        for family in text_string_to_metric_families(text)
-        for one in family.samples
-        if one.name == name and labels.items() <= one.labels.items()
-    )
+    """What a deployment says of it."""
+    return addresses.sample(live.stack.addresses.services[deployment].metrics, name, **labels)
 
 
 def test_a_matter_by_rule_is_counted_from_hand_in_to_result_and_seal(live: Live) -> None:

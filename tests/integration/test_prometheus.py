@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.addresses import free_address
 from tests.beside import canary, supervision
 from tests.contract.test_alerts import MONITORING, queries
-from tests.exporters import free_address, kafka_exporter, postgres_exporter
+from tests.exporters import kafka_exporter, postgres_exporter
 from tests.live import LEVELS, SUBMISSIONS, Live
 from tests.promtool import program
 from tests.tail import poll

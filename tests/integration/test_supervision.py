@@ -9,9 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from tests.addresses import free_address, get, sample_if_any
 from tests.faults.tcp import Proxy
+from tests.tail import poll
 
 from onematter.contracts.keys import matter_id
 from onematter.contracts.times import timestamp
@@ -59,20 +59,11 @@ readers = ["{DEPLOYMENT}"]
 """
 
 
-def poll(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
-
-
 class Worker:
     """One supervision process at a time."""
 
     def __init__(self, servers: str, directory: Path) -> None:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.address = free_address()
         self.log = directory / "log"
         topics = directory / "topics.toml"
         topics.write_text(TOPICS, encoding="utf-8")
@@ -105,14 +96,7 @@ class Worker:
         poll(ready, "ready")
 
     def get(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return get(self.address, path)
 
     def indicators(self) -> dict[str, Any]:
         status, body = self.get("/indicators")
@@ -122,10 +106,7 @@ class Worker:
         return self.indicators().get("levels", {}).get("all", {}).get("matters_finished", -1)
 
     def records(self, outcome: str) -> float:
-        for line in self.get("/metrics")[1].splitlines():
-            if line.startswith(f'onematter_supervision_records_total{{outcome="{outcome}"}}'):
-                return float(line.rpartition(" ")[2])
-        return 0
+        return sample_if_any(self.address, "onematter_supervision_records_total", outcome=outcome)
 
     def kill(self) -> None:
         assert self.process is not None

@@ -23,6 +23,8 @@ from onematter.law.calendar import legal_date
 
 logger = logging.getLogger("onematter.clock")
 
+# What ONEMATTER_ENVIRONMENT may say.
+PRODUCTION, TEST = "production", "test"
 _OFFSET = re.compile(r"\+?(?:(\d{1,5})d)?(?:(\d{1,7})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
 _UNIT_MS = (86_400_000, 3_600_000, 60_000, 1_000)
 _MAX_BYTES = 256

@@ -21,7 +21,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from onematter.backbone.settings import SettingWrong
+from onematter.backbone.settings import SettingWrong, count
 from onematter.backbone.spans import Recorder, Sampler, Span
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -32,7 +32,6 @@ SAMPLERS = (
     "parentbased_traceidratio",
 )  # fmt: skip
 CLOSE_SECONDS = 1.0
-MAX_DIGITS = 9
 
 # Sends spans; whether the collector took them. May take long, and must not raise.
 Export = Callable[[Sequence[Span]], bool]
@@ -108,9 +107,9 @@ def start(
     if protocol != PROTOCOL:
         raise SettingWrong(f"OTEL_EXPORTER_OTLP_PROTOCOL is {PROTOCOL}; nothing else is sent")
     _check_sampler(environment)
-    limit = _count(environment, "OTEL_BSP_MAX_QUEUE_SIZE", 2048)
-    batch = _count(environment, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)
-    delay_ms = _count(environment, "OTEL_BSP_SCHEDULE_DELAY", 5000)
+    limit = count(environment, "OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+    batch = count(environment, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)
+    delay_ms = count(environment, "OTEL_BSP_SCHEDULE_DELAY", 5000)
     try:
         # By name: no type checker, and no process without an endpoint, needs the package.
         sdk: Any = import_module("onematter.backbone.otlp_sdk")
@@ -143,10 +142,3 @@ def _check_sampler(environment: Mapping[str, str]) -> None:
             right = False
         if not right:
             raise SettingWrong("OTEL_TRACES_SAMPLER_ARG is a share from 0 to 1")
-
-
-def _count(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS and int(text) >= 1):
-        raise SettingWrong(f"{name} is a whole number from 1")
-    return int(text)

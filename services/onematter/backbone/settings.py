@@ -25,11 +25,10 @@ from pathlib import Path
 
 from onematter.backbone.cache import DEFAULT_AGGREGATES
 from onematter.backbone.calls import MAX_CALLS, MAX_WATCHERS
-from onematter.backbone.clock import Clock, ClockRefused, clock_of
+from onematter.backbone.clock import PRODUCTION, TEST, Clock, ClockRefused, clock_of
 from onematter.backbone.doors import MAX_WAITING
 from onematter.contracts.connections import DatabaseConnection, KafkaConnection, setting
 
-PRODUCTION, TEST = "production", "test"
 MIN_QUERY_KEY_BYTES = 32
 MIN_GRACE_SECONDS = 5
 MAX_DIGITS = 10
@@ -81,17 +80,17 @@ class Settings:
             data_dir=directory("ONEMATTER_DATA_DIR") or Path("data") / deployment,
             catalogue_dir=directory("ONEMATTER_CATALOGUE_DIR"),
             calendar_dir=directory("ONEMATTER_CALENDAR_DIR"),
-            max_batch=_count(environment, "ONEMATTER_MAX_BATCH", 500),
-            log_level=_log_level(environment),
+            max_batch=count(environment, "ONEMATTER_MAX_BATCH", 500),
+            log_level=log_level(environment),
             environment=_environment(environment),
             test_clock=directory("ONEMATTER_TEST_CLOCK"),
             query_key=_query_key(environment),
-            cached_aggregates=_count(environment, "ONEMATTER_CACHED_AGGREGATES", DEFAULT_AGGREGATES),
-            max_calls=_count(environment, "ONEMATTER_MAX_CALLS", MAX_CALLS),
-            max_watchers=_count(environment, "ONEMATTER_MAX_WATCHERS", MAX_WATCHERS),
-            max_waiting=_count(environment, "ONEMATTER_MAX_WAITING", MAX_WAITING),
-            grace_seconds=_count(environment, "ONEMATTER_GRACE_SECONDS", 30, minimum=MIN_GRACE_SECONDS),
-            stalled_seconds=_count(environment, "ONEMATTER_STALLED_SECONDS", 120),
+            cached_aggregates=count(environment, "ONEMATTER_CACHED_AGGREGATES", DEFAULT_AGGREGATES),
+            max_calls=count(environment, "ONEMATTER_MAX_CALLS", MAX_CALLS),
+            max_watchers=count(environment, "ONEMATTER_MAX_WATCHERS", MAX_WATCHERS),
+            max_waiting=count(environment, "ONEMATTER_MAX_WAITING", MAX_WAITING),
+            grace_seconds=count(environment, "ONEMATTER_GRACE_SECONDS", 30, minimum=MIN_GRACE_SECONDS),
+            stalled_seconds=count(environment, "ONEMATTER_STALLED_SECONDS", 120),
         )
 
     def clock(self) -> Clock:
@@ -102,14 +101,31 @@ class Settings:
             raise SettingWrong(str(refused)) from refused
 
 
-def _count(environment: Mapping[str, str], name: str, default: int, *, minimum: int = 1) -> int:
+def count(environment: Mapping[str, str], name: str, default: int, *, minimum: int = 1) -> int:
+    """Return a whole number from `minimum`, of nine digits at most. Raises SettingWrong."""
     text = environment.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and len(text) < MAX_DIGITS and int(text) >= minimum):
         raise SettingWrong(f"{name} is a whole number from {minimum}, not {text[:MAX_DIGITS]!r}")
     return int(text)
 
 
-def _log_level(environment: Mapping[str, str]) -> str:
+def seconds(
+    environment: Mapping[str, str], name: str, default: float, *, minimum: float = 0, below: float = 1e9
+) -> float:
+    """Return a number of seconds from `minimum`, or above 0 where that is 0, and under `below`. Raises SettingWrong."""
+    text = environment.get(name, "")
+    try:
+        found = float(text) if text else default
+    except ValueError:
+        found = -1.0
+    if not (found > 0 and minimum <= found < below):
+        least = f"from {minimum:g}" if minimum else "above 0"
+        raise SettingWrong(f"{name} is not a number of seconds {least}; write one, as 60")
+    return found
+
+
+def log_level(environment: Mapping[str, str]) -> str:
+    """Return ONEMATTER_LOG_LEVEL, INFO where it is not set. Raises SettingWrong."""
     level = environment.get("ONEMATTER_LOG_LEVEL") or LOG_LEVELS[1]
     if level not in LOG_LEVELS:
         raise SettingWrong(f"ONEMATTER_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}")

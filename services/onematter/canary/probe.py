@@ -86,21 +86,27 @@ class Probe:
         began = time.monotonic()
         until = began + self._timeout_seconds
 
-        def stage(name: str, ask: Callable[[], T], *, enough: Callable[[T], bool] = lambda _: True) -> T:
+        def stage(
+            name: str,
+            ask: Callable[[], T],
+            *,
+            enough: Callable[[T], bool] = lambda _: True,
+            wrong: Callable[[T], str] = lambda _: "",
+        ) -> T:
             answer = self._until(name, until, ask, enough)
+            if why := wrong(answer):
+                raise Failed(name, why)
             self._done(name, time.monotonic() - began)
             return answer
 
         stage("submit", lambda: self._doors.submit(command))
-        matter = self._until("result", until, lambda: self._doors.matter(matter_id), core.is_completed)
-        if wrong := core.wrong_result(matter):
-            raise Failed("result", wrong)
-        self._done("result", time.monotonic() - began)
+        stage("result", lambda: self._doors.matter(matter_id), enough=core.is_completed, wrong=core.wrong_result)
         receipt = stage("seal", lambda: self._doors.receipt(matter_id))
-        case_file = self._until("verify", until, lambda: self._doors.case_file(matter_id), lambda _: True)
-        if wrong := core.wrong_proof(matter_id, case_file, receipt):
-            raise Failed("verify", wrong)
-        self._done("verify", time.monotonic() - began)
+        stage(
+            "verify",
+            lambda: self._doors.case_file(matter_id),
+            wrong=lambda case_file: core.wrong_proof(matter_id, case_file, receipt),
+        )
 
     def _until(self, stage: str, until: float, ask: Callable[[], T], enough: Callable[[T], bool]) -> T:
         last = "it is not there yet"

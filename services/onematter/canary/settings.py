@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from onematter.backbone.settings import SettingWrong
+from onematter.backbone.settings import SettingWrong, log_level, seconds
 from onematter.contracts.connections import SettingMissing
 from onematter.law.divisions import level_of
 
@@ -42,10 +42,10 @@ class CanarySettings:
             _divisions(environment.get("ONEMATTER_CANARY_DIVISIONS", "")),
             _addresses(environment.get("ONEMATTER_PEERS", "")),
             environment.get("ONEMATTER_METRICS_ADDRESS", "127.0.0.1:0"),
-            _seconds(environment, "ONEMATTER_CANARY_INTERVAL_SECONDS", 120),
-            _seconds(environment, "ONEMATTER_CANARY_TIMEOUT_SECONDS", 60),
+            seconds(environment, "ONEMATTER_CANARY_INTERVAL_SECONDS", 120, minimum=1, below=1e6),
+            seconds(environment, "ONEMATTER_CANARY_TIMEOUT_SECONDS", 60, minimum=1, below=1e6),
             environment.get("ONEMATTER_DEPLOYMENT", "canary"),
-            environment.get("ONEMATTER_LOG_LEVEL", "INFO"),
+            log_level(environment),
         )
 
 
@@ -76,14 +76,3 @@ def _addresses(text: str) -> Mapping[str, str]:
     if missing:
         raise SettingMissing(f"ONEMATTER_PEERS lacks {' and '.join(missing)}; give the gRPC address of each")
     return {name: str(peers[name]) for name in CALLED}
-
-
-def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
-    text = environment.get(name, "")
-    try:
-        seconds = float(text) if text else default
-    except ValueError:
-        seconds = -1.0
-    if not 1 <= seconds < 1e6:
-        raise SettingWrong(f"{name} is not a number of seconds from 1; write one, as 60")
-    return seconds

@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from onematter.backbone.settings import SettingWrong
+from onematter.backbone.settings import seconds
 from onematter.contracts.connections import SettingMissing
 from onematter.exchange.core import Policy
 
@@ -40,19 +40,8 @@ class ExchangeSettings:
             raise SettingMissing("ONEMATTER_INTAKE_ADDRESS is not set; give host:port; it keeps what is found")
         defaults = Policy()
         policy = Policy(
-            _seconds(environment, "ONEMATTER_SHARING_GIVE_UP_SECONDS", defaults.give_up_seconds),
-            _seconds(environment, "ONEMATTER_SHARING_LATE_SECONDS", defaults.late_seconds),
+            seconds(environment, "ONEMATTER_SHARING_GIVE_UP_SECONDS", defaults.give_up_seconds),
+            seconds(environment, "ONEMATTER_SHARING_LATE_SECONDS", defaults.late_seconds),
         )
-        timeout_seconds = _seconds(environment, "ONEMATTER_DATASHARE_TIMEOUT_SECONDS", 5.0)
+        timeout_seconds = seconds(environment, "ONEMATTER_DATASHARE_TIMEOUT_SECONDS", 5.0)
         return cls(platform, intake, timeout_seconds, policy)
-
-
-def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
-    text = environment.get(name, "")
-    try:
-        seconds = float(text) if text else default
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < 1e9:
-        raise SettingWrong(f"{name} is not a number of seconds above 0; write one, as 30")
-    return seconds

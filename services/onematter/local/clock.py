@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from onematter.backbone.clock import format_offset, parse_offset, read_offset, write_offset
-from onematter.backbone.settings import TEST
+from onematter.backbone.clock import TEST, format_offset, parse_offset, read_offset, write_offset
 
 
 def clock_file(directory: Path) -> Path:

@@ -23,13 +23,12 @@ import faust
 from confluent_kafka import KafkaException
 
 from onematter.backbone import logs
-from onematter.backbone.clock import ClockRefused, clock_of
+from onematter.backbone.broker import admin_client
+from onematter.backbone.clock import TEST, ClockRefused, clock_of
 from onematter.contracts.connections import KafkaConnection, SettingMissing
 from onematter.supervision.app import Supervision
 from onematter.supervision.http import HttpDoor
-from onematter.supervision.provision import Names, Unprovisioned, admin_of, awaited, provide, remove_state
-
-TEST = "test"
+from onematter.supervision.provision import Names, Unprovisioned, awaited, provide, remove_state
 
 log = logging.getLogger("onematter")
 
@@ -54,7 +53,7 @@ def main(action: str) -> None:
         is_test = os.environ.get("ONEMATTER_ENVIRONMENT") == TEST
         clock = clock_of(Path(test_clock) if test_clock else None, is_test=is_test)
         names = Names.of(os.environ.get("ONEMATTER_DEPLOYMENT", "supervision"))
-        admin = admin_of(connection)
+        admin = admin_client(connection)
         if action == "rebuild":
             awaited(lambda: remove_state(admin, names, data_dir))
         supervision = Supervision(connection, names, awaited(lambda: provide(admin, names)), data_dir, clock)

@@ -19,7 +19,6 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import KafkaError, NewTopic
 
-from onematter.contracts.connections import KafkaConnection
 from onematter.contracts.topics import table
 from onematter.supervision.core import DAY_MS, WINDOW_DAYS
 
@@ -74,14 +73,6 @@ class Names:
 
 class Unprovisioned(RuntimeError):
     """What supervision needs of Kafka is not there; the text names it and the way out."""
-
-
-def admin_of(connection: KafkaConnection) -> AdminClient:
-    """An admin client. Its own log is silent: every failure reaches the caller as an exception."""
-    silent = logging.getLogger("onematter.librdkafka")
-    silent.addHandler(logging.NullHandler())
-    silent.propagate = False
-    return AdminClient(connection.librdkafka(), logger=silent)
 
 
 def awaited(ask: Callable[[], T], pause: Callable[[float], None] = time.sleep) -> T:

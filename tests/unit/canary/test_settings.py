@@ -30,7 +30,9 @@ def test_what_is_not_given_has_its_default() -> None:
         ("ONEMATTER_PEERS", "[]", SettingWrong),
         ("ONEMATTER_PEERS", "a:1", SettingWrong),
         ("ONEMATTER_CANARY_INTERVAL_SECONDS", "0", SettingWrong),
+        ("ONEMATTER_CANARY_INTERVAL_SECONDS", "1000000", SettingWrong),
         ("ONEMATTER_CANARY_TIMEOUT_SECONDS", "soon", SettingWrong),
+        ("ONEMATTER_LOG_LEVEL", "loud", SettingWrong),
     ],
 )
 def test_what_is_missing_or_wrong_is_named(name: str, value: str, error: type[Exception]) -> None:
