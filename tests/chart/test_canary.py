@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.chart.rendering import (
     LEAST,
@@ -12,6 +14,7 @@ from tests.chart.rendering import (
     merged,
     named,
     of_kind,
+    texts,
     topics_toml,
 )
 
@@ -58,6 +61,25 @@ def test_kafka_does_not_know_of_it() -> None:
     made = documents(merged(ENABLED, {"kafka": users}))
     assert topics_toml(made) == topics_toml(documents(merged(LEAST, {"kafka": users})))
     assert not [one for one in of_kind(made, "KafkaUser") if "canary" in one["metadata"]["name"]]
+
+
+def test_a_changed_table_leaves_it_alone() -> None:
+    more = merged(ENABLED, {"approvals": [{"name": "approval-county", "level": "COUNTY"}]})
+    before, after = (named(documents(values), "Deployment", "canary") for values in (ENABLED, more))
+    assert before == after
+    noted = merged(ENABLED, {"services": {"canary": {"podAnnotations": {"example.com/note": "x"}}}})
+    template = named(documents(noted), "Deployment", "canary")["spec"]["template"]
+    assert template["metadata"]["annotations"] == {"example.com/note": "x"}
+
+
+def test_the_notes_name_what_is_served() -> None:
+    (notes,) = (text for path, text in texts(ENABLED).items() if path.endswith("NOTES.txt"))
+    served = {name: f"{way} {where}" for name, way, where in re.findall(r"^  (\S+) +(gRPC|HTTP) (\S+)$", notes, re.M)}
+    assert served["intake"] == f"gRPC {PREFIX}intake:8080"
+    assert served["supervision"] == f"HTTP {PREFIX}supervision:9090/indicators"
+    # It has its metrics, and nothing to look at besides.
+    assert served["canary"] == f"HTTP {PREFIX}canary:9090/metrics"
+    assert len(served) == len(of_kind(documents(ENABLED), "Deployment"))
 
 
 def test_it_needs_no_kafka_user_where_each_service_has_its_own() -> None:

@@ -2,6 +2,7 @@
 
 Rule 1: which stories there are, and in which order, is the seed's; how they cross is the machine's.
 Rule 2: a story writes into the book how its matter must end only when it has been told all that is needed for it.
+Rule 3: when `finish` is over, by whichever way, no story goes on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 
 from tests.faults.book import Book
 from tests.faults.clients import Clients, GaveUp
@@ -23,6 +25,8 @@ TRICKLE_A_SECOND = 6.0
 # For five minutes, which no blow lasts.
 TRICKLE = 1800
 THREADS = 24
+# Longer than any call or write of a client takes: then each has seen that it is to give up.
+GIVES_UP_SECONDS = 40.0
 # A story of each kind in proportion; most matters are decided by rule, as most are.
 WEIGHTS = {
     "by_topic": 46,
@@ -41,14 +45,15 @@ class Load:
     def __init__(
         self, clients: Clients, watch: Watch, book: Book, seed: int, trickle_a_second: float = TRICKLE_A_SECOND
     ) -> None:
-        self._patience_seconds, self._trickle_a_second = clients.patience_seconds, trickle_a_second
+        self._clients, self._trickle_a_second = clients, trickle_a_second
         self.stories = Stories(clients, watch, book)
         self._rng = random.Random(f"load/{seed}")
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="story")
         self._futures: list[Future[None]] = []
         self._closed = threading.Event()
         self._ended = threading.Event()
-        self._feeder: threading.Thread | None = None
+        self._feeders = ThreadPoolExecutor(1, thread_name_prefix="feeder")
+        self._feeder: Future[None] | None = None
         self.told = 0
 
     def begin(self, matters: int) -> None:
@@ -56,8 +61,7 @@ class Load:
         assert self._feeder is None, "one load at a time"
         self._futures, self.told = [], 0
         self._ended.clear()
-        self._feeder = threading.Thread(target=self._feed, args=(matters,), name="feeder", daemon=True)
-        self._feeder.start()
+        self._feeder = self._feeders.submit(self._feed, matters)
 
     def _feed(self, matters: int) -> None:
         pace = matters / SPREAD_SECONDS
@@ -79,7 +83,7 @@ class Load:
     @property
     def running(self) -> bool:
         """Whether stories are still begun."""
-        return self._feeder is not None and self._feeder.is_alive()
+        return self._feeder is not None and not self._feeder.done()
 
     @property
     def open(self) -> int:
@@ -87,34 +91,50 @@ class Load:
         return sum(not one.done() for one in self._futures)
 
     def wait(self, stories: int, seconds: float = 30) -> None:
-        """Wait until so many stories were begun."""
+        """Wait until so many stories were begun. Raises AssertionError when they are late, or no more are begun."""
         deadline = time.monotonic() + seconds
-        while self.told < stories and self.running and time.monotonic() < deadline:
+        while self.told < stories:
+            assert self.running, f"{self.told} of {stories} stories were begun, and nobody begins more"
+            assert time.monotonic() < deadline, f"{self.told} of {stories} stories were begun within {seconds:g} s"
             time.sleep(0.02)
 
     def finish(self) -> int:
         """Begin no more, and wait until every client has its answer; returns how many stories there were.
 
-        Raises AssertionError when one has none as long as clients wait.
+        Raises AssertionError when one has none as long as clients wait, and whatever else ended a story, or the
+        beginning of more.
         """
         feeder = self._feeder
         if feeder is None:
             return 0
         self._ended.set()
-        feeder.join()
         self._feeder = None
-        deadline = time.monotonic() + self._patience_seconds
         failed: list[str] = []
-        for future in self._futures:
-            try:
-                future.result(max(0.0, deadline - time.monotonic()))
-            except (GaveUp, TimeoutError) as error:
-                failed.append(f"{type(error).__name__}: {error}")
-        assert not failed, f"{len(failed)} clients have no answer, as {failed[0]}"
+        try:
+            feeder.result()
+            deadline = time.monotonic() + self._clients.patience_seconds
+            for future in self._futures:
+                try:
+                    future.result(max(0.0, deadline - time.monotonic()))
+                except (GaveUp, TimeoutError) as error:
+                    failed.append(f"{type(error).__name__}: {error}")
+            assert not failed, f"{len(failed)} clients have no answer, as {failed[0]}"
+        except Exception:
+            self._give_up()
+            raise
         return self.told
+
+    def _give_up(self) -> None:
+        """End the stories that have no end yet; those of the next load wait for their answers again."""
+        going_on = [one for one in self._futures if not one.cancel() and not one.done()]
+        if going_on:
+            self._clients.closing.set()
+            wait_for(going_on, GIVES_UP_SECONDS)
+            self._clients.closing.clear()
 
     def close(self) -> None:
         """End without waiting."""
         self._closed.set()
         self._ended.set()
+        self._feeders.shutdown(wait=False)
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.faults.auditor import Finding
@@ -29,6 +29,7 @@ class Round:
     # From the beginning of the healing until the world was at rest.
     recovery_seconds: float = 0.0
     seconds: float = 0.0
+    # Why this machine cannot do the fault; empty where anything was found all the same.
     skipped: str = ""
 
     def count(self, kind: str) -> int:
@@ -54,41 +55,57 @@ def play(world: World, fault: Fault, number: int, *, seed: int, matters: int) ->
 
 def _play(world: World, fault: Fault, rng: random.Random, matters: int, played: Round) -> None:
     world.load.begin(matters)
-    failed: list[Exception] = []
-    skipped: NotHere | None = None
-    try:
-        world.load.wait(int(STRUCK_AT * matters))
-        played.blows = fault.strike(world, rng)
-        played.kills = played.blows if getattr(fault, "kills", False) else 0
-    except NotHere as reason:
-        skipped = reason
-    except Exception as error:
-        failed.append(error)
-    healed = time.monotonic()
+    struck = 0.0
+    skipped: list[NotHere] = []
+
+    def strike() -> None:
+        nonlocal struck
+        try:
+            world.load.wait(int(STRUCK_AT * matters))
+            played.blows = fault.strike(world, rng)
+            played.kills = _kills(fault, played.blows)
+        except NotHere as reason:
+            skipped.append(reason)
+        finally:
+            struck = time.monotonic()
+
+    def finish() -> None:
+        played.matters = world.load.finish()
+
     # Whatever went wrong before: the world is made whole, and nobody goes on handing in.
-    for step in (lambda: _heal(world, fault), world.restore, lambda: _finish(world, played)):
+    _each(strike, lambda: _heal(world, fault), world.restore, finish)
+    answered = time.monotonic()
+    played.recovery_seconds = answered - struck + world.settle(SETTLE_SECONDS)
+    played.findings += judge(world, fault)
+    if skipped and not played.findings:
+        raise skipped[0]
+
+
+def _each(*steps: Callable[[], None]) -> None:
+    """Take every step, whatever the one before came to; raises the first error, with a note of each later one."""
+    first: Exception | None = None
+    for step in steps:
         try:
             step()
         except Exception as error:
-            failed.append(error)
-    if failed:
-        for later in failed[1:]:
-            failed[0].add_note(f"then {type(later).__name__}: {later}")
-        raise failed[0]
-    answered = time.monotonic()
-    played.recovery_seconds = answered - healed + world.settle(SETTLE_SECONDS)
-    played.findings += judge(world, fault)
-    if skipped is not None:
-        raise skipped
+            if first is None:
+                first = error
+            else:
+                first.add_note(f"then {type(error).__name__}: {error}")
+    if first is not None:
+        raise first
+
+
+def _kills(fault: Fault, blows: int) -> int:
+    """How many of a fault's blows were kills."""
+    if isinstance(fault, Together):
+        return fault.killed
+    return blows if getattr(fault, "kills", False) else 0
 
 
 def _heal(world: World, fault: Fault) -> None:
     if isinstance(fault, Healing):
         fault.heal(world)
-
-
-def _finish(world: World, played: Round) -> None:
-    played.matters = world.load.finish()
 
 
 def judge(world: World, fault: Fault) -> Sequence[Finding]:
@@ -102,36 +119,40 @@ def judge(world: World, fault: Fault) -> Sequence[Finding]:
 class Together:
     """Several faults in one round, one after the other under one load; the world is restored in between.
 
-    For a suite that has no time for a load and an audit each. What a machine cannot do is left out, and told.
+    For a suite that has no time for a load and an audit each. What a machine cannot do is left out, and told in
+    `left_out`; `killed`: how many blows of the last strike were kills.
     """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.name = ", ".join(fault.name for fault in faults)
         self.left_out: dict[str, str] = {}
+        self.killed = 0
         self._faults = faults
 
     def strike(self, world: World, rng: random.Random) -> int:
         """Let each strike and heal."""
-        blows = 0
-        self.left_out = {}
+        self.left_out, self.killed = {}, 0
+        total = 0
         for fault in self._faults:
-            try:
-                blows += fault.strike(world, rng)
-            except NotHere as reason:
-                self.left_out[fault.name] = str(reason)
-            except Exception as error:
-                self._heal_after(error, world, fault)
-                raise
-            _heal(world, fault)
+            blows = self._strike(world, fault, rng)
+            total += blows
+            self.killed += _kills(fault, blows)
             if fault is not self._faults[-1]:
                 world.restore()
-        return blows
+        return total
 
-    def _heal_after(self, error: Exception, world: World, fault: Fault) -> None:
-        try:
-            _heal(world, fault)
-        except Exception as later:
-            error.add_note(f"then {type(later).__name__}: {later}")
+    def _strike(self, world: World, fault: Fault, rng: random.Random) -> int:
+        blows = 0
+
+        def strike() -> None:
+            nonlocal blows
+            try:
+                blows = fault.strike(world, rng)
+            except NotHere as reason:
+                self.left_out[fault.name] = str(reason)
+
+        _each(strike, lambda: _heal(world, fault))
+        return blows
 
     def verify(self, world: World) -> Sequence[Finding]:
         """What each of them finds."""

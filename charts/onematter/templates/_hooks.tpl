@@ -44,3 +44,30 @@ spec:
     {{- .egress | nindent 4 }}
 {{- end }}
 {{- end -}}
+
+{{/* A job down to its pod's containers and volumes, which whoever includes it goes on with. Takes root, component and weight. */}}
+{{- define "onematter.job" -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ include "onematter.fullname" .root }}-{{ .component }}
+  labels: {{- include "onematter.labels" . | nindent 4 }}
+  annotations: {{- include "onematter.hook" . | nindent 4 }}
+spec:
+  backoffLimit: 3
+  activeDeadlineSeconds: {{ int .root.Values.migrations.deadlineSeconds }}
+  template:
+    metadata:
+      labels: {{- include "onematter.labels" . | nindent 8 }}
+    spec:
+      {{- include "onematter.podBase" . | nindent 6 }}
+      restartPolicy: Never
+{{- end -}}
+
+{{/* The volumes of every job. */}}
+{{- define "onematter.jobVolumes" -}}
+- name: topics
+  configMap: {name: {{ include "onematter.fullname" .root }}-{{ .component }}}
+- name: tmp
+  emptyDir: {}
+{{- end -}}

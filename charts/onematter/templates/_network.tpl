@@ -1,38 +1,23 @@
-{{- define "onematter.egressDns" -}}
-- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
-  {{- with .Values.networkPolicy.dns }}
+{{/* A way out to ports (by TCP, or the protocols named): to these peers alone, or to everybody. Takes ports, perhaps protocols and to. */}}
+{{- define "onematter.egress" -}}
+{{- $ports := list -}}
+{{- range $port := .ports }}{{ range $.protocols | default (list "TCP") }}{{ $ports = append $ports (printf "{port: %v, protocol: %s}" $port .) }}{{ end }}{{ end -}}
+- ports: [{{ join ", " $ports }}]
+  {{- with .to }}
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end -}}
+
+{{- define "onematter.egressDns" -}}
+{{ include "onematter.egress" (dict "ports" (list 53) "protocols" (list "UDP" "TCP") "to" .Values.networkPolicy.dns) }}
 {{- end -}}
 
 {{- define "onematter.egressKafka" -}}
-- ports:
-    {{- if .Values.kafka.ports }}
-    {{- range .Values.kafka.ports }}
-    - {port: {{ int . }}, protocol: TCP}
-    {{- end }}
-    {{- else }}
-    {{- $ports := list }}
-    {{- range splitList "," .Values.kafka.bootstrapServers }}{{ $ports = append $ports (splitList ":" . | last) }}{{ end }}
-    {{- range uniq $ports }}
-    - {port: {{ . }}, protocol: TCP}
-    {{- end }}
-    {{- end }}
-  {{- with .Values.networkPolicy.kafka }}
-  to: {{- toYaml . | nindent 4 }}
-  {{- end }}
-{{- end -}}
-
-{{- define "onematter.egressCollector" -}}
-- ports: [{port: {{ (urlParse .Values.tracing.endpoint).host | splitList ":" | last }}, protocol: TCP}]
-  {{- with .Values.networkPolicy.collector }}
-  to: {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{- $ports := list -}}
+{{- range splitList "," .Values.kafka.bootstrapServers }}{{ $ports = append $ports (splitList ":" . | last) }}{{ end -}}
+{{ include "onematter.egress" (dict "ports" (.Values.kafka.ports | default (uniq $ports)) "to" .Values.networkPolicy.kafka) }}
 {{- end -}}
 
 {{- define "onematter.egressDatabase" -}}
-- ports: [{port: {{ int .Values.database.port }}, protocol: TCP}]
-  {{- with .Values.networkPolicy.database }}
-  to: {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{ include "onematter.egress" (dict "ports" (list .Values.database.port) "to" .Values.networkPolicy.database) }}
 {{- end -}}

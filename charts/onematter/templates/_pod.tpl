@@ -149,11 +149,11 @@ securityContext:
 {{- if $values.catalogue.calendarConfigMap }}
 - {name: ONEMATTER_CALENDAR_DIR, value: /etc/onematter/calendar}
 {{- end }}
-{{- end }}
-{{- if and $d.wiring.database $values.tracing.endpoint }}
+{{- if $values.tracing.endpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.tracing.endpoint | quote }}}
 - {name: OTEL_TRACES_SAMPLER, value: {{ $values.tracing.sampler }}}
 - {name: OTEL_TRACES_SAMPLER_ARG, value: {{ $values.tracing.ratio | toString | quote }}}
+{{- end }}
 {{- end }}
 {{- if $d.wiring.grpc }}
 - {name: ONEMATTER_GRPC_ADDRESS, value: "0.0.0.0:8080"}

@@ -120,7 +120,7 @@ def seconds(
         found = -1.0
     if not (found > 0 and minimum <= found < below):
         least = f"from {minimum:g}" if minimum else "above 0"
-        raise SettingWrong(f"{name} is not a number of seconds {least}; write one, as 60")
+        raise SettingWrong(f"{name} is not a number of seconds {least} and below {below:.0f}; write one, as 60")
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onematter.backbone.settings import Settings, SettingWrong
+from onematter.backbone.settings import Settings, SettingWrong, seconds
 
 NEEDED = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092", "DATABASE_URL": "postgresql://127.0.0.1/x"}
 
@@ -35,3 +35,14 @@ def test_what_is_set_is_taken() -> None:
 def test_what_cannot_be_used_is_named(name: str, text: str, says: str) -> None:
     with pytest.raises(SettingWrong, match=says):
         Settings.from_environment("intake", {**NEEDED, name: text})
+
+
+@pytest.mark.parametrize("text", ["0.5", "1000", "nan", "soon"])
+def test_seconds_that_cannot_be_used_are_told_both_bounds(text: str) -> None:
+    assert seconds({"PAUSE": "999.5"}, "PAUSE", 60, minimum=1, below=1000) == 999.5
+    with pytest.raises(
+        SettingWrong, match=r"^PAUSE is not a number of seconds from 1 and below 1000; write one, as 60$"
+    ):
+        seconds({"PAUSE": text}, "PAUSE", 60, minimum=1, below=1000)
+    with pytest.raises(SettingWrong, match="seconds above 0 and below 1000000000;"):
+        seconds({"PAUSE": "-1"}, "PAUSE", 60)
