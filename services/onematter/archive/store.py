@@ -14,6 +14,7 @@ from typing import LiteralString
 from onematter.archive.v1.archive_events_pb2 import RecordEvent
 from onematter.archive.v1.archive_service_pb2 import CaseFile
 from onematter.archive.v1.archive_state_pb2 import RecordColumns, RecordState
+from onematter.backbone.columns import BigInts, Blobs, Texts
 from onematter.backbone.records import Record
 from onematter.backbone.service import Change, Transaction
 from onematter.contracts.times import set_unix_ms
@@ -35,8 +36,9 @@ def project(transaction: Transaction, changes: Sequence[Change[RecordState, Reco
         if record is not None and record.writer:
             batches.setdefault(change.matter_id, []).append(record)
     if batches:
-        names = [chunk_name(records[0]) for records in batches.values()]
-        transaction.execute(UPSERT, [list(batches), names, [_encode(records) for records in batches.values()]])
+        names = BigInts([chunk_name(records[0]) for records in batches.values()])
+        chunks = Blobs([_encode(records) for records in batches.values()])
+        transaction.execute(UPSERT, [Texts(batches), names, chunks])
 
 
 def chunk_name(first: Record) -> int:

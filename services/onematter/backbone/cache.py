@@ -13,8 +13,9 @@ from typing import Generic
 from onematter.backbone.service import S
 from onematter.backbone.step import Held
 
-# Some 20 KB of memory each where a state was built up event by event: messages keep what they have outgrown.
-DEFAULT_AGGREGATES = 10_000
+# What is in hand at once, with room: hand-ins wait while 2,000 events do. Some 20 KB of memory each where a state was
+# built up event by event: messages keep what they have outgrown.
+DEFAULT_AGGREGATES = 3_000
 DEFAULT_BYTES = 32 * 1024 * 1024
 # What an aggregate takes beside its content: two messages with their arenas, its streams, its place here.
 _OVERHEAD_BYTES = 512

@@ -66,9 +66,15 @@ def in_time(records: list[Record | DeadRecord]) -> list[Record | DeadRecord]:
     """The records in the order of the broker's time; those of one partition stay as they stand, whatever its clock."""
     latest: dict[tuple[str, int], int] = {}
     times: list[int] = []
+    place, at = ("", -1), 0
     for record in records:
-        place = (record.topic, record.partition)
-        latest[place] = at = max(record.timestamp_unix_ms, latest.get(place, 0))
+        # They come in runs of one partition.
+        if record.topic != place[0] or record.partition != place[1]:
+            latest[place] = at
+            place = (record.topic, record.partition)
+            at = latest.get(place, 0)
+        if record.timestamp_unix_ms > at:
+            at = record.timestamp_unix_ms
         times.append(at)
     return [records[number] for number in sorted(range(len(records)), key=times.__getitem__)]
 

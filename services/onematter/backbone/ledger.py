@@ -3,6 +3,9 @@
 Rule 1: of a stream only the next record is taken in; an earlier one with the same content is a duplicate, with another
 content an alarm; a later one is a gap.
 Rule 2: a request has one outcome for the life of the matter, under (principal, request_id, digest).
+
+Repeated fields are walked through as slices: the runtime makes those at once, while walking through the field itself
+asks for one more item than there is and raises for it, a hundred times a matter.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from enum import Enum
 
 from onematter.backbone.records import Record
 from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream, SentStream, Timer
-from onematter.common.v1.outcome_pb2 import Outcome, StreamPosition
+from onematter.common.v1.outcome_pb2 import Outcome
 
 DIGEST_LENGTH = 8
 _UNKNOWN = bytes(DIGEST_LENGTH)
@@ -30,7 +33,7 @@ class Verdict(Enum):
 
 def find_received(ledger: Ledger, writer: str, topic: str) -> ReceivedStream | None:
     """The stream's entry, if any record of it was taken in or parked."""
-    for stream in ledger.received:
+    for stream in ledger.received[:]:
         if stream.topic == topic and stream.writer == writer:
             return stream
     return None
@@ -68,28 +71,22 @@ def take_in(stream: ReceivedStream, record: Record) -> None:
         stream.settled.extend(remaining)
 
 
-def sent(ledger: Ledger, topic: str) -> SentStream:
-    """The entry of the stream that this deployment writes to `topic`."""
-    for stream in ledger.sent:
+def find_sent(ledger: Ledger, topic: str) -> SentStream | None:
+    """The entry of the stream that this deployment writes to `topic`, if it wrote any record of it."""
+    for stream in ledger.sent[:]:
         if stream.topic == topic:
             return stream
-    return ledger.sent.add(topic=topic)
+    return None
 
 
-def is_ahead(ledger: Ledger, deployment: str, asked: StreamPosition) -> bool:
-    """Whether the place of a record that is answered lies beyond what `deployment` remembers to have sent.
-
-    So it is after a restore behind a step of which the commands were delivered and the events were not: the cause is
-    read again, but the answer may be read before it.
-    """
-    if asked.writer != deployment:
-        return False
-    return asked.sequence > next((s.last_sequence for s in ledger.sent if s.topic == asked.topic), 0)
+def sent(ledger: Ledger, topic: str) -> SentStream:
+    """The entry of the stream that this deployment writes to `topic`, made when absent."""
+    return find_sent(ledger, topic) or ledger.sent.add(topic=topic)
 
 
 def find_outcome(ledger: Ledger, principal: str, request_id: str, digest: bytes) -> Outcome | None:
     """The kept outcome of exactly this request with exactly this content."""
-    for outcome in ledger.outcomes:
+    for outcome in ledger.outcomes[:]:
         if outcome.request_id == request_id and outcome.principal == principal and outcome.digest == digest:
             return outcome
     return None
@@ -97,12 +94,12 @@ def find_outcome(ledger: Ledger, principal: str, request_id: str, digest: bytes)
 
 def is_reused(ledger: Ledger, principal: str, request_id: str) -> bool:
     """Whether the principal has used this request id before in this matter."""
-    return any(o.request_id == request_id and o.principal == principal for o in ledger.outcomes)
+    return any(o.request_id == request_id and o.principal == principal for o in ledger.outcomes[:])
 
 
 def timer(ledger: Ledger, name: str) -> Timer:
     """The timer's entry, made when absent."""
-    for entry in ledger.timers:
+    for entry in ledger.timers[:]:
         if entry.name == name:
             return entry
     return ledger.timers.add(name=name)

@@ -5,7 +5,7 @@ ONEMATTER_DEPLOYMENT (default: the service's name), ONEMATTER_GRPC_ADDRESS (127.
 absent), ONEMATTER_MAX_BATCH (500), ONEMATTER_LOG_LEVEL (INFO; what is logged: logs); Kafka and PostgreSQL:
 contracts.connections; traces: otlp.
 
-What a process holds at most, all counts from 1: ONEMATTER_CACHED_AGGREGATES (10000), ONEMATTER_MAX_CALLS (1000),
+What a process holds at most, all counts from 1: ONEMATTER_CACHED_AGGREGATES (3000), ONEMATTER_MAX_CALLS (1000),
 ONEMATTER_MAX_WATCHERS (1000), ONEMATTER_MAX_WAITING (5000 outcomes that are waited for).
 ONEMATTER_GRACE_SECONDS (30): how long the process may take to end after SIGTERM, at least 5; the pod's
 terminationGracePeriodSeconds, no more. ONEMATTER_STALLED_SECONDS (120): after how long without a poll /healthz is red.

@@ -15,32 +15,43 @@ from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream, SentStream
 from onematter.contracts.aggregate import Undecodable, UnknownType
 
 
-@dataclass(slots=True)
 class Held(Generic[S]):
     """An aggregate in memory: its state and its ledger, as the step changes them."""
 
-    lane: int
-    state: S
-    ledger: Ledger
-    # Entries of the ledger by (writer, topic): a look-up in the message walks through all of them.
-    streams: dict[tuple[str, str], ReceivedStream] = field(default_factory=dict[tuple[str, str], ReceivedStream])
-    written: dict[str, SentStream] = field(default_factory=dict[str, SentStream])
-    # State and ledger together, as they were last read or written; 0 while they never were.
-    size_bytes: int = 0
+    __slots__ = ("_received", "_sent", "lane", "ledger", "size_bytes", "state")
+
+    def __init__(self, lane: int, state: S, ledger: Ledger) -> None:
+        self.lane = lane
+        self.state = state
+        self.ledger = ledger
+        # State and ledger together, as they were last read or written; 0 while they never were.
+        self.size_bytes = 0
+        # Entries of the ledger: a look-up in the message walks through all of them.
+        self._received: dict[tuple[str, str], ReceivedStream] = {}
+        self._sent: dict[str, SentStream] = {}
 
     def stream(self, writer: str, topic: str) -> ReceivedStream:
         """The ledger's entry of a stream, made when absent."""
-        found = self.streams.get((writer, topic))
+        found = self._received.get((writer, topic))
         if found is None:
-            found = self.streams[writer, topic] = books.received(self.ledger, writer, topic)
+            found = self._received[writer, topic] = books.received(self.ledger, writer, topic)
         return found
 
     def sent_stream(self, topic: str) -> SentStream:
         """The ledger's entry of the stream that is written to `topic`, made when absent."""
-        found = self.written.get(topic)
+        found = self._sent.get(topic)
         if found is None:
-            found = self.written[topic] = books.sent(self.ledger, topic)
+            found = self._sent[topic] = books.sent(self.ledger, topic)
         return found
+
+    def is_ahead(self, topic: str, sequence: int) -> bool:
+        """Whether a record's place lies beyond what the deployment remembers to have sent to `topic`.
+
+        So it is after a restore behind a step of which the commands were delivered and the events were not: the cause
+        is read again, but the answer to the commands may be read before it.
+        """
+        found = self._sent.get(topic) or books.find_sent(self.ledger, topic)
+        return sequence > (0 if found is None else found.last_sequence)
 
 
 @dataclass(slots=True)
@@ -139,7 +150,10 @@ class Step(Generic[S, E]):
 
     def advance(self, record: Record | DeadRecord) -> None:
         """The record is dealt with: its lane goes on behind it."""
-        self.offsets.setdefault(record.partition, {})[record.topic] = record.offset + 1
+        offsets = self.offsets.get(record.partition)
+        if offsets is None:
+            offsets = self.offsets[record.partition] = {}
+        offsets[record.topic] = record.offset + 1
 
     def send(self, sending: Sending) -> None:
         """Send after the commit, through the outbox of the lane."""

@@ -15,6 +15,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from onematter.backbone import columns
+from onematter.backbone.columns import BigInts, Blobs, Ints, Texts
 from onematter.backbone.parking import ParkingTables
 from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable, WrongCluster
 from onematter.backbone.records import Sending, decode_outbox, encode_outbox
@@ -91,6 +93,7 @@ class PostgresStore:
                 # A process that hangs in its transaction, or is gone without a word, must not hold its lanes for ever.
                 options="-c plan_cache_mode=force_custom_plan -c idle_in_transaction_session_timeout=10s",
             )
+            columns.register(self._connection)
             self._connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self._schema)))
         return self._connection
 
@@ -138,7 +141,7 @@ class PostgresStore:
         with self._database() as connection:
             rows = connection.execute(
                 "SELECT matter_id, state, ledger FROM aggregates WHERE matter_id = ANY(%b::text[])",
-                (list(matter_ids),),
+                (Texts(matter_ids),),
                 binary=True,
             ).fetchall()
         return {matter_id: (state, ledger) for matter_id, state, ledger in rows}
@@ -160,12 +163,12 @@ class PostgresStore:
         with self._database() as connection:
             if step.touched:
                 touched = step.touched.values()
-                states = [held.state.SerializeToString() for held in touched]
-                ledgers = [held.ledger.SerializeToString() for held in touched]
+                states = Blobs([held.state.SerializeToString() for held in touched])
+                ledgers = Blobs([held.ledger.SerializeToString() for held in touched])
                 for held, state, ledger in zip(touched, states, ledgers, strict=True):
                     held.size_bytes = len(state) + len(ledger)
-                lanes = [held.lane for held in touched]
-                connection.execute(_UPSERT_AGGREGATES, (list(step.touched), lanes, states, ledgers))
+                lanes = Ints([held.lane for held in touched])
+                connection.execute(_UPSERT_AGGREGATES, (Texts(step.touched), lanes, states, ledgers))
             self._write_timers(connection, step)
             ParkingTables(connection).write(step)
             if self._project is not None and step.changes:
@@ -178,17 +181,21 @@ class PostgresStore:
             connection.execute(
                 _UPSERT_TIMERS,
                 (
-                    [t.matter_id for t in on],
-                    [t.name for t in on],
-                    [t.lane for t in on],
-                    [t.version for t in on],
-                    [t.due_unix_ms for t in on],
+                    Texts([t.matter_id for t in on]),
+                    Texts([t.name for t in on]),
+                    Ints([t.lane for t in on]),
+                    BigInts([t.version for t in on]),
+                    BigInts([t.due_unix_ms for t in on]),
                 ),
             )
         if off:
             connection.execute(
                 _DELETE_TIMERS,
-                ([t.matter_id for t in off], [t.name for t in off], [t.version for t in off]),
+                (
+                    Texts([t.matter_id for t in off]),
+                    Texts([t.name for t in off]),
+                    BigInts([t.version for t in off]),
+                ),
             )
 
     def write_lanes(self, step: Step[Any, Any], rows: Mapping[int, LaneRow]) -> None:

@@ -332,7 +332,9 @@ class UnitOfWork(Generic[S, C, E]):
     def _is_ahead(self, held: Held[S], command: C | None) -> bool:
         answer_to = self.aggregate.answer_to
         asked = None if command is None or answer_to is None else answer_to(command)
-        return asked is not None and books.is_ahead(held.ledger, self.deployment, asked)
+        if asked is None or asked.writer != self.deployment:
+            return False
+        return held.is_ahead(asked.topic, asked.sequence)
 
     def _follow(
         self, step: Step[S, E], held: Held[S], matter_id: str, effects: Effects, now_unix_ms: int, trace: str

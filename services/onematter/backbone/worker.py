@@ -241,18 +241,22 @@ class Worker(Generic[S, C, E]):
     def _deal_with(
         self, step: Step[S, E], records: Sequence[Record | DeadRecord], timers: Sequence[TimerRow]
     ) -> Step[S, E]:
-        decoded: list[tuple[Record, C | None]] = []
+        unit = self.unit
+        todo: list[tuple[Record, C | None]] = []
         for record in records:
             step.advance(record)
             if isinstance(record, DeadRecord):
-                self.unit.bury(step, record, record.reason)
-                continue
-            command = self.unit.decode(step, record)
-            if command is not None or (record.writer and record.key):
-                decoded.append((record, command))
-        held = self._held([(r.key, r.partition) for r, _ in decoded] + [(t.matter_id, t.lane) for t in timers])
-        for record, command in decoded:
-            self.unit.handle(step, held[record.key], record, command)
+                unit.bury(step, record, record.reason)
+            elif record.writer and record.key:
+                todo.append((record, None))
+            elif (command := unit.decode(step, record)) is not None:
+                todo.append((record, command))
+        held = self._held([(r.key, r.partition) for r, _ in todo] + [(t.matter_id, t.lane) for t in timers])
+        for record, command in todo:
+            if command is None:
+                # Only now, so that what a batch of a stream's records decodes to is never in memory all at once.
+                command = unit.decode(step, record)
+            unit.handle(step, held[record.key], record, command)
         for timer in timers:
             self.unit.handle_timer(step, held[timer.matter_id], timer)
         return step

@@ -76,7 +76,7 @@ class TopicTable:
 
     def writers_of(self, topic: Topic) -> frozenset[str]:
         """The deployments that may write streams to a topic; events are their owner's alone, and clients have none."""
-        return frozenset({topic.owner} if topic.kind == "events" else topic.writers) & self.deployments.keys()
+        return frozenset({topic.owner} if topic.kind == "events" else topic.writers).intersection(self.deployments)
 
     def events_topic(self, deployment: str) -> str:
         """The one events topic that `deployment` writes."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from tests.simulation.bench import MATTER, OTHER, Away, Bench, put_visit, submit
 from tests.simulation.cores import BACK_COMMANDS, FRONT_EVENTS
 
 from onematter.backbone.ports import Unavailable
 from onematter.backbone.records import Sending, decode_outbox, encode_outbox
+from onematter.backbone.v1.ledger_pb2 import Outbox
 from onematter.backbone.worker import Phase
 
 
@@ -100,3 +103,12 @@ def test_an_outbox_keeps_every_record_whole() -> None:
         Sending("forwarded", 0, b"k", b"v", headers=[]),
     ]
     assert decode_outbox(encode_outbox(sendings)) == sendings
+
+
+def test_what_an_earlier_service_left_unsent_is_deflate() -> None:
+    sending = Sending("t", 1, b"k", b"value", "Event", 7, 5, "trace")
+    box = Outbox(
+        topics=["t"], partitions=[1], keys=[b"k"], values=[b"value"], types=["Event"], sequences=[7],
+        times_unix_ms=[5], traceparents=["trace"],
+    )  # fmt: skip
+    assert decode_outbox(zlib.compress(box.SerializeToString(), 1)) == [sending]

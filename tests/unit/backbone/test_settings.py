@@ -13,7 +13,7 @@ def test_what_is_not_set_has_its_default() -> None:
     settings = Settings.from_environment("intake", NEEDED)
     assert (settings.max_batch, settings.grace_seconds, settings.stalled_seconds) == (500, 30, 120)
     assert (settings.max_calls, settings.max_watchers, settings.max_waiting) == (1000, 1000, 5000)
-    assert settings.cached_aggregates == 10_000
+    assert settings.cached_aggregates == 3_000
 
 
 def test_what_is_set_is_taken() -> None:
