@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -55,6 +56,15 @@ def template() -> IntakeCommand:
     return command
 
 
+class HandIn(NamedTuple):
+    """One hand-in, ready to be written."""
+
+    matter_id: str
+    partition: int
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
 class HandIns:
     """Produces hand-ins and counts, by watermarks alone, what became of them."""
 
@@ -77,25 +87,25 @@ class HandIns:
             }
         )
 
-    def send(self, command: IntakeCommand, request_id: str) -> str:
-        """Write one hand-in; returns its matter_id."""
+    def make(self, command: IntakeCommand, request_id: str) -> HandIn:
+        """Make a hand-in of the template. Sending costs what sending costs, and no more, when all are made before."""
         command.request_id = request_id
         matter = matter_id(PRINCIPAL, request_id)
-        key = matter.encode()
         headers = outside(
             id=request_id,
             source="/bench",
             type="onematter.intake.v1.SubmitMatter",
             time_unix_ms=int(time.time() * 1000),
         )
+        partition = partition_of(matter.encode(), self.partitions)
+        return HandIn(matter, partition, command.SerializeToString(), list(headers))
+
+    def send(self, handin: HandIn) -> str:
+        """Write a hand-in; returns its matter_id."""
         self._producer.produce(
-            SUBMISSIONS,
-            command.SerializeToString(),
-            key,
-            partition_of(key, self.partitions),
-            headers=list(headers),
+            SUBMISSIONS, handin.value, handin.matter_id.encode(), handin.partition, headers=list(handin.headers)
         )
-        return matter
+        return handin.matter_id
 
     def poll(self) -> None:
         """Let librdkafka work."""
