@@ -82,17 +82,23 @@ def test_outcomes_and_calls_beyond_their_bounds_are_told_to_come_again(live: Liv
             handed_in(live, {command.matter_id for command in commands})
             late = live.hand_in()
             assert refusal_of(lambda: submit(stub, late)) == (EXHAUSTED, "OUTCOMES_EXHAUSTED", 2)
-            for _ in range(CALLS - WAITING):
-                upload = Upload(stub, 1)
-                ends.callback(upload.end)
-                assert upload.sent.wait(CALL_SECONDS)
             watched = intake.GetMatterRequest(matter_id=late.matter_id)
-            # The bound counts what the service has begun, a moment after the client sent it.
-            poll(
-                lambda: refusal_of(lambda: stub.GetMatter(watched, timeout=CALL_SECONDS))
-                == (EXHAUSTED, "CALLS_EXHAUSTED", 2),
-                "calls are exhausted",
-            )  # fmt: skip
+            uploads: list[Upload] = []
+
+            def exhausted() -> bool:
+                # The bound counts what the service has begun, a moment after the client sent it: what comes in between
+                # takes the place of an upload, which is refused and comes again.
+                for upload in [one for one in uploads if one.call.done()]:
+                    assert refusal_of(upload.call.result) == (EXHAUSTED, "CALLS_EXHAUSTED", 2)
+                    uploads.remove(upload)
+                while len(uploads) < CALLS - WAITING:
+                    uploads.append(upload := Upload(stub, 1))
+                    ends.callback(upload.end)
+                    poll(lambda one=upload: one.sent.is_set() or one.call.done(), "the upload is sent or refused")
+                asked_now = refusal_of(lambda: stub.GetMatter(watched, timeout=CALL_SECONDS))
+                return asked_now == (EXHAUSTED, "CALLS_EXHAUSTED", 2)
+
+            poll(exhausted, "calls are exhausted")
             poll(lambda: serving(small), "a probe is answered whatever else is refused", 10)
         assert all(call.result(CALL_SECONDS).outcome.told_by.sequence for call in asked)
     # What was refused was not begun: nothing of it stands anywhere.
