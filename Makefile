@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCKS := deploy/locks
 PROTOS := $(shell find protos -name '*.proto')
 PYTEST := $(BIN)/python -m pytest
-CODE := services tests hatch_build.py charts
+CODE := services tests hatch_build.py charts .ci
 
 IMAGE ?= onematter
 UPGRADE_IMAGE ?= $(IMAGE)-later
@@ -36,7 +36,7 @@ SECONDS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv dev protos lock demo up down status test test-unit lint faults simulate bench soak kubernetes-images kubernetes-test image clean
+.PHONY: help venv dev protos lock demo up down status test test-faults test-unit lint faults simulate bench soak kubernetes-images kubernetes-test image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -67,10 +67,11 @@ down: venv ## stop it
 status: venv ## tell what runs
 	@$(BIN)/onematter status
 
-test: dev lint ## every check and test, on a real Kafka and a real PostgreSQL
-	@mkdir -p build && rm -f build/tests.xml
-	@$(PYTEST) --durations=15 --durations-min=1 --junit-xml=build/tests.xml; \
-	  code=$$?; $(BIN)/python .ci/report.py build/tests.xml || { [ $$code -ne 0 ] || code=1; }; exit $$code
+test: dev ## every check and test but the long plays of faults, on a real Kafka and a real PostgreSQL
+	@$(BIN)/python -m tests.suite test
+
+test-faults: dev ## the faults in their short form: each safeguard's control, kills, restores, a bad network, a backlog
+	@$(BIN)/python -m tests.suite faults
 
 test-unit: dev ## the fast tests, without servers
 	$(PYTEST) tests/unit tests/property tests/contract tests/stories
