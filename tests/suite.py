@@ -6,17 +6,19 @@ time together than one after the other. Each part is a pytest process with a bro
 Rule 1: every test has exactly one part: the one that names the nearest path, and `tests` is one's too.
 Rule 2: what a part says is shown in one piece when it ends, and grows meanwhile in build/tests-NAME.log; its results
 are build/tests-NAME.xml.
-Rule 3: whatever fails, the others go on to their end. Ctrl-C and SIGTERM end them all, with their servers.
+Rule 3: where a broker or a database is given, it is one for all, and so the parts run one after the other.
+Rule 4: whatever fails, the others go on to their end. Ctrl-C and SIGTERM end them all, with their servers.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +69,21 @@ PARTS: dict[str, tuple[str, ...]] = {
     # Long plays, each on a stack that it harms.
     "faults": ("tests/faults/plays",),
 }
+# What a broker or a database is given by.
+GIVEN = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL")
 # What runs beside what; in each row one after the other.
 PLANS: dict[str, tuple[tuple[str, ...], ...]] = {
     "test": (("stacks",), ("product",), (LINT, "rules")),
     "faults": (("faults",),),
 }
+
+
+def plan_of(name: str, environment: Mapping[str, str] = os.environ) -> tuple[tuple[str, ...], ...]:
+    """The rows of a plan here (Rule 3)."""
+    plan = PLANS[name]
+    if any(environment.get(variable) for variable in GIVEN):
+        return (tuple(part for parts in plan for part in parts),)
+    return plan
 
 
 def part_of(module: Path) -> str:
@@ -174,7 +186,7 @@ def main(name: str) -> int:
     """Run a plan and report what came of it; returns the exit code."""
     # Where a shell started us in the background Ctrl-C is ignored, and would be by all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    plan = PLANS[name]
+    plan = plan_of(name)
     print(f"{', '.join(' then '.join(parts) for parts in plan)}: logs grow in {BUILD.name}/tests-*.log", flush=True)
     suite = Suite(plan)
     try:

@@ -35,6 +35,13 @@ def test_each_part_is_in_one_plan() -> None:
     assert sorted(planned) == sorted([LINT, *PARTS])
 
 
+@pytest.mark.parametrize("given", [{"DATABASE_URL": "x"}, {"KAFKA_BOOTSTRAP_SERVERS": "x"}])
+def test_on_a_given_broker_or_database_the_parts_run_one_after_the_other(given: dict[str, str]) -> None:
+    (row,) = suite.plan_of("test", given)
+    assert sorted(row) == sorted(part for parts in suite.plan_of("test", {}) for part in parts)
+    assert len(suite.plan_of("test", {})) > 1
+
+
 def test_every_module_of_tests_is_of_one_part_by_its_nearest_path() -> None:
     taken = [module for part in PARTS for module in suite.modules(part)]
     assert sorted(taken) == sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py"))
