@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import zstandard
 from tests.faults.auditor import Rule, commands, delivered, matters, rest, streams
 from tests.faults.auditor.evidence import Aggregate, Database, Entry, Evidence, Kind, Parked
 from tests.faults.auditor.topology import (
@@ -167,7 +167,7 @@ def _offset(by: int) -> Spoiler:
 def _unsent(rows: list[Any], database: Database) -> list[Any]:
     box = Outbox(topics=[MATTER_EVENTS], partitions=[0], keys=[b"key"], values=[b"never sent"])
     lane = database.lanes[0]
-    return [*rows, (lane.lane, lane.next_position - 1, zlib.compress(box.SerializeToString()))]
+    return [*rows, (lane.lane, lane.next_position - 1, zstandard.compress(box.SerializeToString()))]
 
 
 def _told_otherwise(book: Any) -> None:

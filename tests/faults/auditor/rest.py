@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 
+import zstandard
 from tests.faults.auditor.evidence import Case, Finding
 from tests.faults.auditor.topology import INPUTS
 
@@ -48,7 +48,7 @@ def outbox(case: Case) -> Iterator[Finding]:
             row = marks.get(lane)
             if row is None or position >= row.next_position:
                 yield Finding("wrong", where, f"outbox position {position} is beyond the lane's own count")
-            box = Outbox.FromString(zlib.decompress(blob))
+            box = Outbox.FromString(zstandard.decompress(blob))
             for topic, key, value in zip(box.topics, box.keys, box.values, strict=True):
                 if (topic, key.decode(errors="replace"), value) not in values:
                     yield Finding(
