@@ -58,7 +58,7 @@ def flood(handins: HandIns, matters: int, progress: Progress) -> Saturation:
     starts = {topic: handins.ends(topic) for topic in (SUBMISSIONS, SEALS, NOTICES, MATTER_EVENTS, *letters)}
     run, command = uuid.uuid4().hex[:12], template()
     for number, handin in enumerate([handins.make(command, f"{run}-{number}") for number in range(matters)]):
-        handins.send(handin)
+        handins.write(handin)
         if number % 500 == 0:
             handins.poll()
     handins.flush()
@@ -91,7 +91,7 @@ def paced(handins: HandIns, per_second: float, seconds: float, progress: Progres
     ours: set[str] = set()
     while len(ours) < total:
         for number in range(len(ours), min(total, int((time.monotonic() - began) * per_second) + 1)):
-            ours.add(handins.send(handins.make(command, f"{run}-{number}")))
+            ours.add(handins.send(command, f"{run}-{number}"))
         handins.poll()
         progress.update(bar, completed=len(ours))
         time.sleep(0.002)

@@ -134,7 +134,7 @@ def by_people(handins: HandIns, stack: Stack, matters: int) -> None:
 
     command, run = template(), uuid.uuid4().hex[:12]
     command.submit_matter.application.facts["amount"].number = 2_000_000
-    ids = [handins.send(handins.make(command, f"{run}-{number}")) for number in range(matters)]
+    ids = [handins.send(command, f"{run}-{number}") for number in range(matters)]
     handins.flush()
     with Services(addresses, deadline_seconds=60) as services:
         for level, (division, item_id) in levels.items():

@@ -98,14 +98,19 @@ class HandIns:
             time_unix_ms=int(time.time() * 1000),
         )
         partition = partition_of(matter.encode(), self.partitions)
-        return HandIn(matter, partition, command.SerializeToString(), list(headers))
+        return HandIn(matter, partition, command.SerializeToString(), headers)
 
-    def send(self, handin: HandIn) -> str:
-        """Write a hand-in; returns its matter_id."""
+    def send(self, command: IntakeCommand, request_id: str) -> str:
+        """Make one hand-in and write it; returns its matter_id."""
+        handin = self.make(command, request_id)
+        self.write(handin)
+        return handin.matter_id
+
+    def write(self, handin: HandIn) -> None:
+        """Write a hand-in."""
         self._producer.produce(
             SUBMISSIONS, handin.value, handin.matter_id.encode(), handin.partition, headers=list(handin.headers)
         )
-        return handin.matter_id
 
     def poll(self) -> None:
         """Let librdkafka work."""

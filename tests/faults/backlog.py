@@ -129,7 +129,7 @@ def hand_ins(backlog: Backlog, records: int, seconds: float) -> list[Grown]:
     """Intake over hand-ins, then the others over what intake left."""
     command = template()
     for number in range(records):
-        backlog.handins.send(backlog.handins.make(command, f"backlog-{number}"))
+        backlog.handins.send(command, f"backlog-{number}")
         if number % 500 == 0:
             backlog.handins.poll()
     backlog.handins.flush()

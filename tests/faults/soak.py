@@ -197,7 +197,7 @@ class Soak:
         try:
             while (now := time.monotonic() - began) < seconds:
                 for number in range(self.handed_in, int(now * self.per_second)):
-                    self._handins.send(self._handins.make(command, f"{self._run}-{number}"))
+                    self._handins.send(command, f"{self._run}-{number}")
                     self.handed_in += 1
                 self._handins.poll()
                 if now >= 60 * minute:
