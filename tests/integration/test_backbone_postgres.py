@@ -370,12 +370,15 @@ def test_timers_come_due_in_order_and_a_stale_version_takes_nothing_away(databas
     assert [t.name for t in store.due_timers([0], 300, 10)] == ["early", "late"]
     assert [t.name for t in store.due_timers([0, 1], 300, 2)] == ["other lane", "early"]
     assert store.due_timers([], 300, 10) == []
+    assert [store.is_due([0], now) for now in (300, -60_000)] == [True, False]
+    assert not store.is_due([], 300)
 
     write(timer("late", 2, 200))
     write(timer("late", 1, 0), timer("early", 1, 0))
     assert store.due_timers([0], 300, 10) == [timer("late", 2, 200)]
     write(timer("late", 2, 0))
     assert store.due_timers([0], 300, 10) == []
+    assert [store.is_due([lane], 300) for lane in (0, 1)] == [False, True]
 
 
 def record(offset: int, sequence: int, writer: str = "intake") -> Record:

@@ -40,6 +40,7 @@ def test_parked_records_wait_for_their_action_in_order(database: Database) -> No
     write(Step(parked=[ParkedRow(record(offset, sequence), "gap") for offset, sequence in ((12, 4), (10, 2), (11, 3))]))
     write(Step(parked=[ParkedRow(record(20, 0, writer=""), "unknown type")]))
     assert waiting() == []
+    assert not store.is_due([0], 0)
     database.rows("UPDATE parked SET action = 'replay' WHERE \"offset\" = 10")
     assert waiting() == [(10, "replay")]
     # What the unit of work asks for when a gap is filled: this stream, not the matter's other one.
@@ -47,6 +48,7 @@ def test_parked_records_wait_for_their_action_in_order(database: Database) -> No
     assert waiting() == [(10, "replay"), (11, "replay"), (12, "replay")]
     assert store.replays([0], 2)[0] == ParkedRow(record(10, 2), "gap", "replay")
     assert store.replays([1], 10) == []
+    assert [store.is_due([lane], 0) for lane in (0, 1)] == [True, False]
     write(Step(unparked=[record(10, 2)], parked=[ParkedRow(record(11, 3), "again")]))
     assert waiting() == [(12, "replay")]
     assert database.rows('SELECT "offset", reason, action FROM parked ORDER BY 1') == [
@@ -86,7 +88,9 @@ def test_an_operation_is_found_until_it_ended_with_the_stream_it_is_about(databa
     page: Any = {"matter_id": "", "statuses": [1], "topic": "", "lane": 0, "offset": -1, "limit": 10}
     listed = [dead_letter_of(row) for row in database.rows(LETTERS_PAGE, page)]
     assert [(one.record.offset, one.first) for one in listed] == [(9, False), (10, True), (20, True)]
+    assert not store.is_due([0], 0)
     number = asked(database, offset=10)
+    assert [store.is_due([lane], 0) for lane in (0, 1)] == [True, False]
     later = asked(database, offset=99)
     asked(database, offset=10, lane=1)
     assert [one.number for one in store.operations([0], 10)] == [number, later]

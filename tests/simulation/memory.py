@@ -303,6 +303,10 @@ class MemoryStore:
             self.database.release(self.transaction)
             self.transaction = None
 
+    def is_due(self, lanes: Sequence[int], now_unix_ms: int) -> bool:
+        """Whether one of the three that follow finds anything."""
+        return bool(self.due_timers(lanes, now_unix_ms, 1) or self.replays(lanes, 1) or self.operations(lanes, 1))
+
     def due_timers(self, lanes: Sequence[int], now_unix_ms: int, limit: int) -> list[TimerRow]:
         """Timers that are due."""
         self._before("due_timers")

@@ -115,6 +115,10 @@ class Store(Protocol):
         """Undo the step; never raises."""
         ...
 
+    def is_due(self, lanes: Sequence[int], now_unix_ms: int) -> bool:
+        """Whether one of the three that follow would find anything."""
+        ...
+
     def due_timers(self, lanes: Sequence[int], now_unix_ms: int, limit: int) -> list[TimerRow]:
         """Timers that are due, earliest first."""
         ...

@@ -25,11 +25,12 @@ from typing import Generic, Protocol
 from google.protobuf.message import DecodeError
 
 from onematter.backbone.cache import DEFAULT_AGGREGATES, DEFAULT_BYTES, AggregateCache
-from onematter.backbone.operating import OPERATIONS_A_STEP, Operating
+from onematter.backbone.due import Due, Housekeeping
+from onematter.backbone.operating import Operating
 from onematter.backbone.ports import BadData, Fenced, Log, Store, Unavailable, WrongCluster
 from onematter.backbone.records import DeadRecord, Record, Sending
 from onematter.backbone.service import C, E, S
-from onematter.backbone.step import Held, LaneRow, LetterStatus, OperationRow, ParkedRow, Step, TimerRow, reason_of
+from onematter.backbone.step import Held, LaneRow, LetterStatus, ParkedRow, Step, TimerRow, reason_of
 from onematter.backbone.unit import UnitOfWork
 from onematter.backbone.v1.ledger_pb2 import Ledger
 
@@ -77,16 +78,16 @@ class Worker(Generic[S, C, E]):
         self.unit, self.log, self.store, self.observer = unit, log, store, observer
         self.clock_unix_ms = clock_unix_ms
         self.max_batch = max_batch
-        self.housekeeping_ms, self.checkpoint_ms, self.postpone_ms = housekeeping_ms, checkpoint_ms, postpone_ms
+        self.checkpoint_ms = checkpoint_ms
         self.phase = Phase.POLL
         self.lanes: dict[int, LaneRow] = {}
         self._cache: AggregateCache[S] = AggregateCache(cached_aggregates, cached_bytes)
         self._wanted: frozenset[int] = frozenset()
         self._step: Step[S, E] | None = None
-        self._batch: tuple[list[Record | DeadRecord], list[TimerRow], list[ParkedRow]] = ([], [], [])
-        self._housekeeping_at = self._checkpoint_at = 0
-        self._postponed: dict[tuple[str, str, int], int] = {}
-        self._operations: list[OperationRow] = []
+        self._records: list[Record | DeadRecord] = []
+        self._due = Due()
+        self._checkpoint_at = 0
+        self._housekeeping = Housekeeping(store, limit=max_batch, every_ms=housekeeping_ms, postpone_ms=postpone_ms)
         self._operating = Operating(unit, store, self._held, self._cache.clear, max_batch)
 
     def advance(self, timeout_seconds: float = 0.1) -> Phase:
@@ -119,8 +120,8 @@ class Worker(Generic[S, C, E]):
 
     def oldest_unix_ms(self) -> int | None:
         """The broker's time of the oldest record that was read and is not committed."""
-        if self.phase in (Phase.EXECUTE, Phase.COMMIT) and self._batch[0]:
-            return min(record.timestamp_unix_ms for record in self._batch[0])
+        if self.phase in (Phase.EXECUTE, Phase.COMMIT) and self._records:
+            return min(record.timestamp_unix_ms for record in self._records)
         return None
 
     def keep_alive(self, timeout_seconds: float = 0.0) -> None:
@@ -214,23 +215,14 @@ class Worker(Generic[S, C, E]):
             self._wanted = assigned
             self.phase = Phase.TAKE
             return
-        timers, replays = list[TimerRow](), list[ParkedRow]()
-        self._operations = []
-        now = self.clock_unix_ms()
-        # A clock that was set back must not put it off.
-        if self.lanes and not self._housekeeping_at - self.housekeeping_ms <= now < self._housekeeping_at:
-            self._housekeeping_at = now + self.housekeeping_ms
-            due = self.store.due_timers(sorted(self.lanes), now, self.max_batch)
-            timers = [t for t in due if now >= self._postponed.get((t.matter_id, t.name, t.version), 0)]
-            replays = self.store.replays(sorted(self.lanes), self.max_batch)
-            self._operations = self.store.operations(sorted(self.lanes), OPERATIONS_A_STEP)
-        if not (records or timers or replays or self._operations):
+        due = self._housekeeping.look(sorted(self.lanes), self.clock_unix_ms())
+        if not (records or due):
             return
-        self._batch = (records, timers, replays)
+        self._records, self._due = records, due
         self._step = None
-        if not replays and not self._operations:
+        if not (due.replays or due.operations):
             try:
-                self._step = self._deal_with(Step(), records, timers)
+                self._step = self._deal_with(Step(), records, due.timers)
             except Unavailable:
                 raise
             except Exception:
@@ -307,7 +299,7 @@ class Worker(Generic[S, C, E]):
                 self._cache.clear()
                 step = None
         if step is None:
-            if not (self._batch[2] or self._operations):
+            if not (self._due.replays or self._due.operations):
                 self.observer.trouble("rerun")
             step = self._step = self._one_by_one()
         self.store.write_lanes(step, self.lanes)
@@ -325,30 +317,28 @@ class Worker(Generic[S, C, E]):
 
     def _one_by_one(self) -> Step[S, E]:
         """The batch again, each message under a savepoint; one that fails parks its stream."""
-        records, timers, replays = self._batch
+        records, due, now = self._records, self._due, self.clock_unix_ms()
         self._cache.clear()
         whole: Step[S, E] = Step()
-        lanes = {r.partition for r in records} | {t.lane for t in timers} | {r.record.partition for r in replays}
-        lanes |= {operation.lane for operation in self._operations}
+        lanes = {r.partition for r in records} | {row.record.partition for row in due.replays}
+        lanes |= {timer.lane for timer in due.timers} | {operation.lane for operation in due.operations}
         self.store.begin(self._epochs(sorted(lanes)))
         for record in records:
             self._attempt(whole, record, lambda step, record=record: bool(self._deal_with(step, [record], [])))
-        for timer in timers:
-            key = (timer.matter_id, timer.name, timer.version)
+        for timer in due.timers:
             if self._attempt(whole, None, lambda step, timer=timer: bool(self._deal_with(step, [], [timer]))):
-                self._postponed.pop(key, None)
+                self._housekeeping.settle(timer)
             else:
-                # It has no stream to park; it stays due, which a gauge shows, and is tried again later.
-                self._postponed[key] = self.clock_unix_ms() + self.postpone_ms
+                self._housekeeping.postpone(timer, now)
         blocked: set[tuple[str, str, str]] = set()
-        for row in replays:
+        for row in due.replays:
             stream = (row.record.key, row.record.writer, row.record.topic)
             if stream in blocked or not self._attempt(whole, None, lambda step, row=row: self._replay(step, row)):
                 blocked.add(stream)
                 row.action = ""
-        self.store.write(Step(parked=[row for row in replays if not row.action]))
-        if self._operating.carry_out(whole, self._operations, self.clock_unix_ms()):
-            self._housekeeping_at = 0
+        self.store.write(Step(parked=[row for row in due.replays if not row.action]))
+        if self._operating.carry_out(whole, due.operations, now):
+            self._housekeeping.hurry()
         self._cache.clear()
         return whole
 
@@ -387,7 +377,7 @@ class Worker(Generic[S, C, E]):
     def _commit(self) -> None:
         self.store.commit()
         assert self._step is not None
-        self.observer.committed(self._step, len(self._batch[0]))
+        self.observer.committed(self._step, len(self._records))
         self.phase = Phase.SEND
 
     def _send(self) -> None:
