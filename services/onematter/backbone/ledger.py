@@ -14,7 +14,8 @@ from enum import Enum
 
 from onematter.backbone.records import Record
 from onematter.backbone.v1.ledger_pb2 import Ledger, ReceivedStream, SentStream, Timer
-from onematter.common.v1.outcome_pb2 import Outcome
+from onematter.common.v1.outcome_pb2 import Cause, Outcome
+from onematter.contracts.times import set_unix_ms
 
 DIGEST_LENGTH = 8
 _UNKNOWN = bytes(DIGEST_LENGTH)
@@ -90,6 +91,17 @@ def find_outcome(ledger: Ledger, principal: str, request_id: str, digest: bytes)
         if outcome.request_id == request_id and outcome.principal == principal and outcome.digest == digest:
             return outcome
     return None
+
+
+def keep_outcome(ledger: Ledger, matter_id: str, cause: Cause, now_unix_ms: int) -> Outcome:
+    """Keep that the request which `cause` names has its outcome; the caller adds what told it."""
+    outcome = ledger.outcomes.add()
+    outcome.principal = cause.principal
+    outcome.request_id = cause.request_id
+    outcome.digest = cause.digest
+    outcome.matter_id = matter_id
+    set_unix_ms(outcome.time, now_unix_ms)
+    return outcome
 
 
 def is_reused(ledger: Ledger, principal: str, request_id: str) -> bool:

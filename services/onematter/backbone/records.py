@@ -7,6 +7,7 @@ Rule 2: legal time is the broker's (LogAppendTime), never a sender's clock.
 from __future__ import annotations
 
 import hashlib
+import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,6 +166,16 @@ def headers_of(sending: Sending, deployment: str) -> Headers:
     return headers
 
 
+class _Zstandard(threading.local):
+    """A compressor of each thread's own: to make one costs ten times what it then takes for a small blob."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=1).compress
+
+
+_zstandard = _Zstandard()
+
+
 def encode_outbox(sendings: Sequence[Sending]) -> bytes:
     """One blob of finished records.
 
@@ -187,7 +198,7 @@ def encode_outbox(sendings: Sequence[Sending]) -> bytes:
             if not s.sequence
         ],
     )
-    return zstandard.ZstdCompressor(level=1).compress(box.SerializeToString())
+    return _zstandard.compress(box.SerializeToString())
 
 
 def decode_outbox(blob: bytes) -> list[Sending]:

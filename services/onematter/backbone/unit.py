@@ -353,12 +353,7 @@ class UnitOfWork(Generic[S, C, E]):
             )
 
     def _keep_outcome(self, held: Held[S], matter_id: str, cause: Cause, now_unix_ms: int, event: Any) -> None:
-        outcome = held.ledger.outcomes.add()
-        outcome.principal = cause.principal
-        outcome.request_id = cause.request_id
-        outcome.digest = cause.digest
-        outcome.matter_id = matter_id
-        set_unix_ms(outcome.time, now_unix_ms)
+        outcome = books.keep_outcome(held.ledger, matter_id, cause, now_unix_ms)
         if event is not None:
             told_by = outcome.told_by
             told_by.writer = self.deployment
