@@ -77,8 +77,9 @@ class Room:
         for topic in (self.submissions, self.commands, self.events):
             self.create(topic)
 
-    def log(self) -> KafkaLog:
-        self._logs.append(KafkaLog(KafkaConnection(self.servers), self.name, self.table))
+    def log(self, gather_seconds: float = 0.0) -> KafkaLog:
+        connection = KafkaConnection(self.servers)
+        self._logs.append(KafkaLog(connection, self.name, self.table, gather_seconds=gather_seconds))
         return self._logs[-1]
 
     def write(self, topic: str, partition: int, values: Sequence[bytes], key: bytes = b"key") -> None:

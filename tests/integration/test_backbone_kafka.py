@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -214,6 +215,17 @@ def test_who_has_caught_up_gathers_no_longer(room: Room, count: int) -> None:
     poll(lambda: log.poll(16, 0.1) == [] and not log.catching_up, "having caught up")
     room.write(room.commands, 0, [b"new"])
     assert [record.value for record in read(log, bool)] == [b"new"]
+
+
+def test_a_batch_that_gathers_ends_when_nothing_comes_any_more(room: Room) -> None:
+    room.create_all()
+    log = room.log(gather_seconds=20)
+    assigned(log)
+    log.start({0: {}})
+    room.write(room.commands, 0, [b"a", b"b"])
+    began = time.monotonic()
+    assert [record.value for record in read(log, lambda rs: len(rs) >= 2)] == [b"a", b"b"]
+    assert time.monotonic() - began < 15
 
 
 def test_a_batch_ends_where_it_is_heavy(room: Room) -> None:

@@ -5,7 +5,8 @@ Rule 2: an assignment is answered by `start`, after the lanes are taken; until t
 Rule 3: a lane has the same partition of every input topic, or the assignment is refused.
 Rule 4: after a produce error the producer is thrown away; a new one sends the whole suffix again.
 Rule 5: while events lag, submissions wait.
-Rule 6: where nobody waits for the step, a batch gathers for a while: one write does for many records of a matter.
+Rule 6: where nobody waits for the step, a batch gathers for a while, as long as records come: one write does for many
+records of a matter.
 Rule 7: a batch is bounded in records and in bytes, and so is what librdkafka holds on either side (see `broker`).
 Rule 8: a batch is in the order of the broker's time over all its topics, so that what is read again, after a restore
 above all, is dealt with as it came about; while there is a backlog, batches gather for that.
@@ -37,15 +38,18 @@ from onematter.contracts.headers import Headers
 from onematter.contracts.topics import TopicTable
 from onematter.contracts.traces import parse
 
+# Hand-ins go on before all that was accepted is worked off, or nobody would have work until they are fetched again.
 EVENTS_LAG_HIGH = 2000
-EVENTS_LAG_LOW = 500
+EVENTS_LAG_LOW = 1000
 FLUSH_SECONDS = 10.0
 COMMIT_SECONDS = 1.0
-REGULATE_SECONDS = 0.25
+REGULATE_SECONDS = 0.05
 # A batch ends behind the record that makes it as heavy as this; in memory a step takes several times as much.
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 FIRST_RECORDS = 16
 CATCH_UP_SECONDS = 0.25
+# Where nothing came for as long as this, no more is expected, and a batch that gathers ends.
+QUIET_SECONDS = 0.1
 
 
 class _Message(Protocol):
@@ -185,7 +189,7 @@ class KafkaLog:
         return in_time(records)
 
     def _gather(self, first: _Message, max_records: int) -> list[_Message]:
-        """A batch that begins with `first`, until it is long enough, heavy enough, or has waited long enough."""
+        """A batch that begins with `first`, until it is long or heavy enough, waited enough, or nothing comes."""
         messages, size_bytes = [first], len(first)
         waits = max(self._gather_seconds, CATCH_UP_SECONDS) if self.catching_up else self._gather_seconds
         until = time.monotonic() + waits
@@ -193,12 +197,14 @@ class KafkaLog:
             # As many as there would be room for if the others were like these, and at first few.
             room = (MAX_BATCH_BYTES - size_bytes) * len(messages) // max(1, size_bytes)
             count = max(1, min(max_records - len(messages), max(FIRST_RECORDS, len(messages)), room))
-            more = cast("list[_Message]", self._consumer.consume(count, max(0.0, until - time.monotonic())))
+            left = max(0.0, until - time.monotonic())
+            more = cast("list[_Message]", self._consumer.consume(count, min(left, QUIET_SECONDS)))
             messages += more
             size_bytes += sum(map(len, more))
             if len(more) < count:
                 self.catching_up = False
-                break
+                if not (more and left):
+                    break
         return messages
 
     def _housekeeping(self) -> None:
