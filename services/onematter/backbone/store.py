@@ -37,8 +37,8 @@ _DELETE_TIMERS = """
     DELETE FROM timers USING unnest(%b::text[], %b::text[], %b::bigint[]) AS gone (matter_id, name, version)
     WHERE timers.matter_id = gone.matter_id AND timers.name = gone.name AND timers.version <= gone.version
 """
-# A lane's offsets and marks, its next blob, and away with those that were sent: three statements' work in one, so that
-# a step of one record waits three times less for an answer.
+# A lane's offsets and marks, its next blob, and away with those that were sent: in one statement, so that a step waits
+# for one answer and not for three.
 _WRITE_LANES = """
     WITH new AS (
         SELECT * FROM unnest(%b::int[], %s::jsonb[], %b::bigint[], %b::bigint[], %b::bigint[])
@@ -52,7 +52,7 @@ _WRITE_LANES = """
                      sent_position = new.sent_position, own_offset = new.own_offset
     FROM new WHERE lanes.lane = new.lane
 """
-# One question by text, for which the lanes are written out.
+# Two statements in one message, which takes no parameters: the lanes are written out.
 _BEGIN = b"BEGIN; SELECT lane, epoch FROM lanes WHERE lane IN (%b) ORDER BY lane FOR UPDATE"
 _IS_DUE = """
     SELECT EXISTS (SELECT FROM timers
