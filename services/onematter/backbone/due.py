@@ -6,7 +6,7 @@ Rule 2: a timer whose step failed stays due, which a gauge shows, and is tried a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from onematter.backbone.operating import OPERATIONS_A_STEP
@@ -26,6 +26,11 @@ class Due:
         """Whether anything is due."""
         return bool(self.timers or self.replays or self.operations)
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether it needs a step that runs each message under a savepoint of its own."""
+        return bool(self.replays or self.operations)
+
 
 class Housekeeping:
     """Looks into `store` each `every_ms`; a timer that was put off is passed over for `postpone_ms`."""
@@ -36,20 +41,20 @@ class Housekeeping:
         self._next_ms = 0
         self._postponed: dict[tuple[str, str, int], int] = {}
 
-    def look(self, lanes: Sequence[int], now_unix_ms: int) -> Due:
+    def look(self, lanes: Collection[int], now_unix_ms: int) -> Due:
         """What is due of these lanes, `limit` timers and replays at most; nothing before it is time to look again."""
         # A clock that was set back must not put it off.
         if not lanes or self._next_ms - self._every_ms <= now_unix_ms < self._next_ms:
             return Due()
         self._next_ms = now_unix_ms + self._every_ms
-        store = self._store
-        if not store.is_due(lanes, now_unix_ms):
+        store, ours = self._store, sorted(lanes)
+        if not store.is_due(ours, now_unix_ms):
             return Due()
-        timers = store.due_timers(lanes, now_unix_ms, self._limit)
+        timers = store.due_timers(ours, now_unix_ms, self._limit)
         return Due(
             [timer for timer in timers if now_unix_ms >= self._postponed.get(_key(timer), 0)],
-            store.replays(lanes, self._limit),
-            store.operations(lanes, OPERATIONS_A_STEP),
+            store.replays(ours, self._limit),
+            store.operations(ours, OPERATIONS_A_STEP),
         )
 
     def hurry(self) -> None:

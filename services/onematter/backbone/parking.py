@@ -41,6 +41,9 @@ _PARKED: LiteralString = """
            sha256(value), headers, reason, action
     FROM parked
 """
+# What a lane's owner has to deal with.
+HAS_ACTION: LiteralString = "action <> '' AND lane = ANY(%s)"
+IS_PENDING: LiteralString = "status = 1 AND lane = ANY(%s)"
 # A gap may be filled by a record that stands behind what waits for it, and is parked itself.
 _IN_ORDER: LiteralString = ' ORDER BY topic, lane, sequence, "offset" LIMIT %s'
 
@@ -80,16 +83,14 @@ class ParkingTables:
 
     def replays(self, lanes: Sequence[int], limit: int) -> list[ParkedRow]:
         """Parked records with an action, in their order."""
-        rows = self._connection.execute(
-            _PARKED + " WHERE action <> '' AND lane = ANY(%s)" + _IN_ORDER, (list(lanes), limit)
-        ).fetchall()
+        rows = self._connection.execute(_PARKED + " WHERE " + HAS_ACTION + _IN_ORDER, (list(lanes), limit)).fetchall()
         return [_parked(row) for row in rows]
 
     def operations(self, lanes: Sequence[int], limit: int) -> list[OperationRow]:
         """What is not carried out to its end, in the order in which it was asked."""
         rows = self._connection.execute(
             'SELECT number, lane, kind, topic, "offset", matter_id, writer, status, outcome FROM operations'
-            " WHERE status = 1 AND lane = ANY(%s) ORDER BY number LIMIT %s",
+            f" WHERE {IS_PENDING} ORDER BY number LIMIT %s",
             (list(lanes), limit),
         ).fetchall()
         return [OperationRow(*row[:8], outcome=OperationOutcome.FromString(row[8])) for row in rows]

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from onematter.backbone import columns
 from onematter.backbone.columns import BigInts, Blobs, Ints, Texts
-from onematter.backbone.parking import ParkingTables
+from onematter.backbone.parking import HAS_ACTION, IS_PENDING, ParkingTables
 from onematter.backbone.ports import BadData, Fenced, Identity, Unavailable, WrongCluster
 from onematter.backbone.records import Sending, decode_outbox, encode_outbox
 from onematter.backbone.service import Transaction
@@ -54,12 +54,11 @@ _WRITE_LANES = """
 """
 # Two statements in one message, which takes no parameters: the lanes are written out.
 _BEGIN = b"BEGIN; SELECT lane, epoch FROM lanes WHERE lane IN (%b) ORDER BY lane FOR UPDATE"
-_IS_DUE = """
-    SELECT EXISTS (SELECT FROM timers
-                   WHERE lane = ANY(%s) AND due_unix_ms <= (extract(epoch FROM now()) * 1000)::bigint + %s)
-        OR EXISTS (SELECT FROM parked WHERE lane = ANY(%s) AND action <> '')
-        OR EXISTS (SELECT FROM operations WHERE lane = ANY(%s) AND status = 1)
-"""
+_COME_DUE = "lane = ANY(%s) AND due_unix_ms <= (extract(epoch FROM now()) * 1000)::bigint + %s"
+_IS_DUE = (
+    f"SELECT EXISTS (SELECT FROM timers WHERE {_COME_DUE}) OR EXISTS (SELECT FROM parked WHERE {HAS_ACTION})"
+    f" OR EXISTS (SELECT FROM operations WHERE {IS_PENDING})"
+)
 # An epoch is later than the time, so that a database restored from a dump gives out none that a process of before has.
 _TAKE_LANE = """
     INSERT INTO lanes (lane, epoch, offsets, next_position, sent_position, own_offset, cluster_id, topic_ids,
@@ -272,8 +271,8 @@ class PostgresStore:
         """Timers that are due, earliest first."""
         with self._database() as connection:
             rows = connection.execute(
-                "SELECT lane, matter_id, name, version, due_unix_ms FROM timers WHERE lane = ANY(%s)"
-                " AND due_unix_ms <= (extract(epoch FROM now()) * 1000)::bigint + %s ORDER BY due_unix_ms LIMIT %s",
+                f"SELECT lane, matter_id, name, version, due_unix_ms FROM timers WHERE {_COME_DUE}"
+                " ORDER BY due_unix_ms LIMIT %s",
                 (list(lanes), _moved_ms(now_unix_ms), limit),
             ).fetchall()
         return [TimerRow(*row) for row in rows]

@@ -215,12 +215,12 @@ class Worker(Generic[S, C, E]):
             self._wanted = assigned
             self.phase = Phase.TAKE
             return
-        due = self._housekeeping.look(sorted(self.lanes), self.clock_unix_ms())
+        due = self._housekeeping.look(self.lanes, self.clock_unix_ms())
         if not (records or due):
             return
         self._records, self._due = records, due
         self._step = None
-        if not (due.replays or due.operations):
+        if not due.one_by_one:
             try:
                 self._step = self._deal_with(Step(), records, due.timers)
             except Unavailable:
@@ -299,7 +299,7 @@ class Worker(Generic[S, C, E]):
                 self._cache.clear()
                 step = None
         if step is None:
-            if not (self._due.replays or self._due.operations):
+            if not self._due.one_by_one:
                 self.observer.trouble("rerun")
             step = self._step = self._one_by_one()
         self.store.write_lanes(step, self.lanes)
